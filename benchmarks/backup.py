@@ -1,4 +1,4 @@
-"""Backup and restore of 100,000 case runs, an output each, against pg_dump, pg_restore and cp, which compare nothing."""
+"""Backup and restore of 100,000 case runs and outputs, against pg_dump, pg_restore and cp, which compare nothing."""
 
 import hashlib
 import os

@@ -148,9 +148,10 @@ class NoticeSettingOut(Answer):
 
 
 class NoticeSettingsOut(Answer):
-    """The settings of all kinds; without `mail_is_set_up` nothing is sent by mail."""
+    """The settings of all kinds; nothing is sent by mail without `mail_is_set_up`, nor to an address not verified."""
 
     mail_is_set_up: bool
+    address_verified: bool
     kinds: list[NoticeSettingOut]
 
 

@@ -100,6 +100,8 @@ def _show_settings(found: NoticeSettingsOut, as_json: bool, changed: Collection[
     out.print(notice_kinds_table(row for row in found.kinds if not changed or row.kind in changed))
     if not found.mail_is_set_up:
         out.print("This server sends no mail: `proctor notices` shows all of it.")
+    elif not found.address_verified:
+        out.print("Nothing is sent to your address before it is verified: `proctor verify-address --send`.")
 
 
 @app.command()

@@ -17,6 +17,7 @@ from contract.notices import (
 )
 from server.accounts.deps import UserDep
 from server.accounts.principals import User
+from server.accounts.service import account_of
 from server.deps import SessionDep, SettingsDep
 from server.notices import service
 from server.outbox.service import mail_is_set_up
@@ -71,4 +72,5 @@ def _settings_out(session: SessionDep, user: User, settings: Settings) -> Notice
         NoticeSettingOut(kind=kind, tells=MATRIX[kind].tells, mail=mail, usual=mail == MATRIX[kind].mail)
         for kind, mail in service.settings_of(session, user).items()
     ]
-    return NoticeSettingsOut(mail_is_set_up=mail_is_set_up(settings), kinds=kinds)
+    verified = account_of(session, user).verified_at is not None
+    return NoticeSettingsOut(mail_is_set_up=mail_is_set_up(settings), address_verified=verified, kinds=kinds)

@@ -149,7 +149,10 @@ def set_mail(session: Session, user: User, kind: NoticeKind, *, mail: bool) -> N
 
 
 def mailed_to(session: Session, notice: Notice) -> Sequence[tuple[UserId, str]]:
-    """Whom a notice goes to by mail, and where."""
+    """Whom a notice goes to by mail, and where: addresses that were shown to be their account's, and no others.
+
+    Else whoever registers with somebody else's address has us write to them.
+    """
     wants = func.coalesce(NoticeSetting.mail, MATRIX[notice.kind].mail)
     own = and_(NoticeSetting.user_id == NoticeCopy.user_id, NoticeSetting.kind == notice.kind)
     query = (
@@ -157,6 +160,7 @@ def mailed_to(session: Session, notice: Notice) -> Sequence[tuple[UserId, str]]:
         .join(NoticeCopy, NoticeCopy.user_id == Account.id)
         .outerjoin(NoticeSetting, own)
         .where(NoticeCopy.notice_id == notice.id, Account.closed_at.is_(None), wants)
+        .where(Account.verified_at.is_not(None))
         .order_by(Account.id)
     )
     return [(user_id, email) for user_id, email in session.execute(query)]

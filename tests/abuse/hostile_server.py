@@ -236,6 +236,7 @@ _ANSWERS: dict[str, Any] = {
     "POST /notices/read": {"unread": 1},
     "GET /notices/settings": {
         "mail_is_set_up": False,
+        "address_verified": False,
         "kinds": [{"kind": EVIL, "tells": EVIL, "mail": True, "usual": False}],
     },
     "GET /teams/[^/]+/webhooks": [_WEBHOOK],

@@ -22,6 +22,7 @@ from sqlalchemy import func, select, update
 
 from contract.notices import Channel, DeliveryStatus
 from contract.statuses import EvaluationStatus
+from server.accounts.models import Account
 from server.app import create_app
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import Evaluation
@@ -134,6 +135,35 @@ def notices(http: httpx.Client, **asked: Any) -> list[Json]:
     return list(answer.json())
 
 
+def verified(sessions: SessionFactory, address: str) -> None:
+    """The address is shown to be its account's."""
+    with unit_of_work(sessions) as session:
+        session.execute(update(Account).where(Account.email == address).values(verified_at=func.now()))
+
+
+def test_no_mail_goes_to_an_address_that_nobody_has_shown_to_be_theirs(
+    lab: Lab, team: Entrant, admin: Person, sessions: SessionFactory, delivering: Callable[..., Any]
+) -> None:
+    address, port = team.http.get("/me").json()["email"], free_port()
+    assert team.http.get("/notices/settings").json()["address_verified"] is False
+    where = f"/organize/{lab.slug}/announcements"
+    with post_office(port) as office, delivering(smtp=f"smtp://127.0.0.1:{port}"):
+        admin.http.post(where, json={"text": "Not by mail."})
+        until(lambda: gone_out(sessions, "Not by mail."))
+        verified(sessions, address)
+        admin.http.post(where, json={"text": "By mail."})
+        (sent,) = until(lambda: office.to(address))
+    assert "By mail." in email.message_from_bytes(sent.content, policy=default).get_content()
+    assert [notice["text"] for notice in notices(team.http)] == ["By mail.", "Not by mail."]
+
+
+def gone_out(sessions: SessionFactory, text: str) -> bool:
+    """Whether mails and webhooks were made of what was told so."""
+    with unit_of_work(sessions) as session:
+        mine = select(Notice).where(Notice.text == text).order_by(Notice.id.desc()).limit(1)
+        return session.scalars(mine).one().dispatched_at is not None
+
+
 def test_from_a_submission_to_every_notice_by_receivers_that_fail_first(
     lab: Lab,
     team: Entrant,
@@ -142,6 +172,7 @@ def test_from_a_submission_to_every_notice_by_receivers_that_fail_first(
     delivering: Callable[..., Any],
 ) -> None:
     port, address = free_port(), team.http.get("/me").json()["email"]
+    verified(sessions, address)
     with hook(500, "drop", (302, "http://127.0.0.1:1/"), 204) as receiver:
         made = added(team.http, hospital, f"/teams/{team.team}", receiver.url, "submission.ended")
         evaluation = in_scoring(lab, team)
@@ -396,15 +427,10 @@ def test_without_a_mail_server_nothing_is_put_aside_for_it(
     team: Entrant, admin: Person, lab: Lab, sessions: SessionFactory, delivering: Callable[..., Any]
 ) -> None:
     address = team.http.get("/me").json()["email"]
+    verified(sessions, address)
     with delivering():
         admin.http.post(f"/organize/{lab.slug}/announcements", json={"text": "No mail here."})
-        mine = select(Notice).where(Notice.text == "No mail here.").order_by(Notice.id.desc()).limit(1)
-
-        def gone_out() -> bool:
-            with unit_of_work(sessions) as session:
-                return session.scalars(mine).one().dispatched_at is not None
-
-        until(gone_out)
+        until(lambda: gone_out(sessions, "No mail here."))
     assert deliveries(sessions, OutboxMessage.address == address, OutboxMessage.channel == Channel.MAIL) == []
     assert notices(team.http)[0]["text"] == "No mail here."
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from sandbox.engine import Engine
 from worker.admin import doctor
+from worker.admin.commands import TOPICS, commands
 from worker.admin.findings import DoctorFinding, FindingState
 from worker.admin.main import collect
 from worker.admin.platform import Platform, run_worker_environment, server_environment, services
@@ -28,10 +29,11 @@ def platform(tmp_path: Path) -> Platform:
     return Platform.on(prepare(tmp_path / "data"), run_workers=2)
 
 
-def test_every_command_is_collected() -> None:
+def test_every_command_is_listed_under_one_topic() -> None:
+    named = [name for names in TOPICS.values() for name in names]
+    assert sorted(named) == sorted(declared.name for declared in commands())
     shown = CliRunner().invoke(collect(), ["--help"]).stdout
-    assert "up" in shown
-    assert "doctor" in shown
+    assert [line.removesuffix(":") for line in shown.splitlines() if line.endswith(":")][1:] == list(TOPICS)
 
 
 def test_without_the_servers_packages_one_sentence_says_what_to_install() -> None:

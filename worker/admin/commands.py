@@ -19,6 +19,84 @@ from evaluator.terminal import CommandGroup
 
 _HERE = Path(__file__).parent
 
+TOPICS = {
+    "The installation": (
+        *(
+            "up",
+            "doctor",
+            "status",
+            "find",
+            "show",
+            "events",
+            "audit",
+            "storage",
+            "sweep",
+            "backup",
+            "restore",
+        ),
+        "webhooks",
+    ),
+    "A challenge": (
+        *(
+            "check",
+            "apply",
+            "try-scoring",
+            "phase",
+            "release",
+            "unrelease",
+            "commit-labels",
+            "leakage",
+            "bundle",
+            "gc",
+        ),
+        *("organizers", "name-organizer", "remove-organizer", "agreements", "publish-agreement"),
+        *("questions", "answer", "announce", "mailing"),
+    ),
+    "Its cases": (
+        "datasets",
+        "check-dataset",
+        "import-dataset",
+        "correct-dataset",
+        "activate-dataset",
+        "drop-dataset",
+    ),
+    "Teams and what they submitted": (
+        *(
+            "teams",
+            "submissions",
+            "attempts",
+            "usage",
+            "decide",
+            "grant-attempts",
+            "void",
+            "unvoid",
+            "same-person",
+        ),
+    ),
+    "Evaluations made anew": (
+        *("errors", "retry", "excuse", "reevaluate", "reevaluations", "reevaluation", "start-reevaluation"),
+        *("apply-reevaluation", "revert-reevaluation", "cancel-reevaluation"),
+    ),
+    "The queue and its run workers": (
+        *(
+            "queue",
+            "priority",
+            "forecast",
+            "slots",
+            "workers",
+            "worker-token",
+            "rotate-worker",
+            "drain-worker",
+        ),
+        *("resume-worker", "retire-worker", "revoke-worker", "suspect"),
+    ),
+    "People": (
+        *("people", "person", "create-admin", "verify-address", "reset-password", "revoke-tokens"),
+        *("close-account", "reopen-account"),
+    ),
+}
+"""What `--help` lists together, in this order."""
+
 
 @dataclass(frozen=True)
 class Declared:
@@ -32,8 +110,8 @@ class Declared:
 class Deferred(TyperCommand):
     """Stands for a command whose module is imported only when the command is invoked or its own help is shown."""
 
-    def __init__(self, declared: Declared, *, mode: MarkupMode) -> None:
-        super().__init__(declared.name, help=declared.help, rich_markup_mode=mode)
+    def __init__(self, declared: Declared, *, topic: str, mode: MarkupMode) -> None:
+        super().__init__(declared.name, help=declared.help, rich_markup_mode=mode, rich_help_panel=topic)
         self._module = declared.module
 
     def get_short_help_str(self, limit: int = 45) -> str:
@@ -48,12 +126,24 @@ class Deferred(TyperCommand):
 
 
 class Commands(CommandGroup):
-    """All commands that modules of this package declare, in alphabetical order."""
+    """All commands that modules of this package declare, by topic."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        for declared in sorted(commands(), key=lambda declared: declared.name):
-            self.add_command(Deferred(declared, mode=self.rich_markup_mode))
+        found = {declared.name: declared for declared in commands()}
+        for topic, names in TOPICS.items():
+            for name in names:
+                self.add_command(Deferred(found[name], topic=topic, mode=self.rich_markup_mode))
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the topics."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """A section for each topic, where help has no boxes."""
+        for topic, names in TOPICS.items():
+            with formatter.section(topic):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str()) for name in names])
 
 
 def commands(folder: Path = _HERE, package: str = __package__ or "worker.admin") -> Iterator[Declared]:
