@@ -8,6 +8,7 @@ from rich.text import Text
 
 from client.terminal import is_plain
 from contract.intervals import named
+from contract.notices import MATRIX, NoticeKind, NoticeSettingOut
 from contract.statuses import EvaluationStatus
 from contract.submissions import AttemptMove, EvaluationOut, QuotaOut, ScoreOut, SourceOut, SubmissionOut
 from contract.teams import TeamOut
@@ -175,6 +176,23 @@ def attempts_table(moves: Iterable[AttemptMove]) -> RenderableType:
             move.why,
         )
     return _titled("Attempts, newest first; times are UTC", table)
+
+
+def notice_kinds_table(kinds: Iterable[NoticeSettingOut]) -> RenderableType:
+    """Which kinds of notices come by mail; whom a kind is for, as far as this version knows it."""
+    table = _table()
+    table.add_column("kind", no_wrap=True)
+    table.add_column("by mail", no_wrap=True)
+    table.add_column("it tells that", overflow="fold")
+    for row in kinds:
+        known = MATRIX.get(NoticeKind(row.kind)) if row.kind in list(NoticeKind) else None
+        mailed = "yes" if row.mail else "no"
+        table.add_row(
+            in_line(row.kind),
+            mailed if row.usual else f"{mailed}, as you said",
+            in_line(f"{row.tells} ({known.whom})" if known else row.tells),
+        )
+    return table
 
 
 def quota_table(rows: Iterable[QuotaOut]) -> RenderableType:

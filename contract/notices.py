@@ -96,6 +96,16 @@ MATRIX = {
 """Every kind. Within the platform each comes to all whom it is for, and to the webhooks of theirs that want it."""
 
 
+def is_told(kind: NoticeKind, *, team: bool, challenge: bool) -> bool:
+    """Whether a webhook of a team, of a challenge's organizers or else of the admins is ever sent a kind."""
+    whom = MATRIX[kind].whom
+    if kind is NoticeKind.DELIVERY_FAILED:
+        return True
+    if team:
+        return whom in (_TEAM, _ALL)
+    return whom in (_ALL, "organizers", _BOTH) if challenge else whom in (_BOTH, "admins")
+
+
 class NoticeOut(Answer):
     """A notice as its reader has it. `about`: ids and names of what it concerns; `read_at`: null until it is read."""
 
