@@ -34,6 +34,11 @@ class Tried:
     error: str | None = None
     final: bool = False
 
+    def __post_init__(self) -> None:
+        """Bounds the words, which whoever refused it chose; no row takes a NUL."""
+        if self.error is not None:
+            object.__setattr__(self, "error", self.error[:_LONGEST_ERROR].replace("\0", "\ufffd"))
+
 
 TAKEN = Tried()
 
@@ -75,7 +80,7 @@ def note(
         return False
     at = now(session)
     pause = first_pause * 2 ** (row.attempts - 1) * (1 + _SPREAD * random.random())  # noqa: S311
-    row.error = None if tried.error is None else tried.error[:_LONGEST_ERROR]
+    row.error = tried.error
     if tried.error is not None and not tried.final and at + pause < row.created_at + LONGEST:
         row.next_at = at + pause
         return False
