@@ -292,6 +292,7 @@ def test_webhooks_never_go_to_this_network_unless_the_operator_allows_it(
             assert team.http.post(path, json={"act": "test"}).status_code == 200
             last = until(lambda: team.http.get(f"/teams/{team.team}/webhooks").json()[0]["last"]["error"])
         assert "private network" in last
+        assert not re.search("127|::1", last), "what names of this network lead to is not told"
         assert receiver.got == []
     assert team.http.delete(path).status_code == 204
     assert team.http.get(f"/teams/{team.team}/webhooks").json() == []
