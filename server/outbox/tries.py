@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from contract.ids import EndpointId
@@ -50,18 +51,19 @@ def take(
 
     They are the caller's for minutes; other couriers take others.
     """
-    waits = (OutboxMessage.status == DeliveryStatus.QUEUED, OutboxMessage.next_at <= func.clock_timestamp())
-    due = select(OutboxMessage.id, OutboxMessage.endpoint_id).where(OutboxMessage.channel == channel, *waits)
-    if busy:
-        due = due.where(OutboxMessage.endpoint_id.not_in(busy))
-    # More than are taken, for of each endpoint one is.
-    rows = session.execute(
-        due.order_by(OutboxMessage.next_at)
-        .limit(20 * limit)
-        .with_for_update(skip_locked=True, of=OutboxMessage)
-    ).all()
-    first = {row.endpoint_id or row.id: row.id for row in reversed(rows)}
-    ids = [row.id for row in rows if row.id in set(first.values())][:limit]
+    due = [
+        OutboxMessage.channel == channel,
+        OutboxMessage.status == DeliveryStatus.QUEUED,
+        OutboxMessage.next_at <= func.clock_timestamp(),
+    ]
+    if channel is Channel.WEBHOOK:  # chosen first: thousands to one endpoint keep no other one waiting
+        if busy:
+            due.append(OutboxMessage.endpoint_id.not_in(busy))
+        oldest = select(OutboxMessage.id).where(*due).ext(distinct_on(OutboxMessage.endpoint_id))
+        order = OutboxMessage.endpoint_id, OutboxMessage.next_at
+        due.append(OutboxMessage.id.in_(oldest.order_by(*order)))
+    waiting = select(OutboxMessage.id).where(*due).order_by(OutboxMessage.next_at).limit(limit)
+    ids = session.scalars(waiting.with_for_update(skip_locked=True)).all()
     taken = (
         update(OutboxMessage)
         .where(OutboxMessage.id.in_(ids))

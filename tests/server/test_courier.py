@@ -30,7 +30,7 @@ from server.lookout.ends import tell_ended
 from server.mail_server import mail_server
 from server.notices.models import Notice
 from server.outbox.models import OutboxMessage
-from server.outbox.service import enqueue_mail
+from server.outbox.service import enqueue_mail, enqueue_webhook
 from server.outbox.tries import Tried, take
 from server.outgoing.outcomes import settle
 from server.settings import Outgoing, Settings
@@ -322,6 +322,24 @@ def test_webhooks_never_go_to_this_network_unless_the_operator_allows_it(
 )
 def test_an_address_is_public_with_all_that_is_written_in_it(address: str, public: bool) -> None:
     assert is_public(ipaddress.ip_address(address)) is public
+
+
+def test_who_floods_one_webhook_keeps_no_other_one_waiting(team: Entrant, sessions: SessionFactory) -> None:
+    path = f"/teams/{team.team}/webhooks"
+    made = [
+        team.http.post(path, json={"url": f"https://receiver.example/{name}"}).json()["id"] for name in "ab"
+    ]
+    for _ in range(3):
+        assert team.http.post(f"{path}/{made[0]}", json={"act": "test"}).status_code == 200
+    assert len(deliveries(sessions, OutboxMessage.endpoint_id == UUID(made[0]))) == 1, "one try waits"
+    with sessions() as session:  # and taken back
+        for number in range(500):
+            enqueue_webhook(session, UUID(made[0]), payload={}, key=f"flood:{made[0]}:{number}")
+        enqueue_webhook(session, UUID(made[1]), payload={}, key=f"flood:{made[1]}")
+        found = take(session, Channel.WEBHOOK, limit=20)
+        assert sorted(str(row.endpoint_id) for row in found if str(row.endpoint_id) in made) == sorted(made)
+        later = take(session, Channel.WEBHOOK, limit=20, busy=[UUID(made[0])])
+        assert UUID(made[0]) not in {row.endpoint_id for row in later}
 
 
 def test_a_secret_is_replaced_without_a_message_that_nobody_can_verify(
