@@ -22,7 +22,12 @@ from server.database import Base, unit_of_work
 from server.datasets.models import Dataset
 from server.evaluations.models import CaseRun
 from server.evaluations.receipts import public_key
+from server.notices.models import Notice
 from server.organizers.models import ChallengeRole
+from server.outbox.models import OutboxMessage
+from server.outbox.service import enqueue_mail
+from server.outbox.tries import Tried
+from server.outgoing.outcomes import settle as settle_try
 from server.questions.models import Question
 from server.teams.models import Membership, Team
 from tests.server.conftest import Person
@@ -155,6 +160,12 @@ def blocked(lab: Lab, most: int) -> None:
     raise AssertionError(f"{most} transactions never waited")
 
 
+def kept_in_notices(lab: Lab, words: str) -> int:
+    with unit_of_work(lab.sessions) as session:
+        told = func.concat_ws(" ", Notice.title, Notice.text, Notice.key)
+        return session.scalar(select(func.count()).where(told.contains(words))) or 0
+
+
 def test_an_erased_person_is_nobody_and_what_was_scored_stays(
     lab: Lab,
     person: Callable[..., Person],
@@ -166,7 +177,17 @@ def test_an_erased_person_is_nobody_and_what_was_scored_stays(
     team = lab.entrant(eve.http, "Eve Example's")
     scored = team.submit()
     ask = {"text": "Is my brother Tom allowed to help?", "task": "task5"}
-    assert eve.http.post(f"/challenges/{lab.slug}/questions", json=ask).status_code == 201
+    asked_id = eve.http.post(f"/challenges/{lab.slug}/questions", json=ask).json()["id"]
+    answered = admin.http.post(
+        f"/organize/{lab.slug}/questions/{asked_id}/answer", json={"answer": "He may."}
+    )
+    assert answered.status_code == 200, answered.text
+    with unit_of_work(lab.sessions) as session:
+        enqueue_mail(session, to=eve.email, subject="x", text="x", key=f"test:{eve.id}")
+        (mail,) = session.scalars(select(OutboxMessage).where(OutboxMessage.address == eve.email))
+        settle_try(session, mail, Tried("550 no such user", final=True))
+    assert kept_in_notices(lab, "Tom") == 2
+    assert kept_in_notices(lab, eve.email) == 1
     mine = eve.http.get("/me/export").json()
     assert (mine["account"]["email"], "password_hash" in mine["account"]) == (eve.email, False)
     assert {"memberships", "submissions", "questions", "api_tokens"} <= mine["rows"].keys()
@@ -206,8 +227,10 @@ def test_an_erased_person_is_nobody_and_what_was_scored_stays(
         assert not session.scalar(select(func.count()).where(Membership.user_id == UUID(eve.id)))
         asked = session.scalars(select(Question).where(Question.asked_by == UUID(eve.id))).one()
         assert "Tom" not in (asked.text or "Tom")
+        assert not session.scalar(select(func.count()).where(OutboxMessage.address == eve.email))
         row = session.get_one(Account, UUID(eve.id))
         assert (row.name, row.email) == ("former member", f"erased-{eve.id}@erased.invalid")
+    assert kept_in_notices(lab, "Tom") == kept_in_notices(lab, eve.email) == 0
     again = admin.http.post(
         "/accounts", json={"email": eve.email, "name": "Eve", "password": "a new password of hers"}
     )

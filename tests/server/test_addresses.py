@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from uuid import UUID
 
@@ -178,7 +179,10 @@ def test_where_an_admin_gave_a_code_none_is_mailed(
 
 
 def test_an_address_is_changed_by_who_reads_the_new_one_and_the_old_one_is_told(
-    http: httpx.Client, mails: Callable[[str], list[tuple[str, str]]], person: People
+    http: httpx.Client,
+    mails: Callable[[str], list[tuple[str, str]]],
+    person: People,
+    sessions: SessionFactory,
 ) -> None:
     ada, bob = person(), person("Bob")
     new = f"new-{ada.email}"
@@ -203,6 +207,17 @@ def test_an_address_is_changed_by_who_reads_the_new_one_and_the_old_one_is_told(
     code = mails(new)[-1][1]
     answer = http.put("/me/address", json={"email": new, "code": code}, headers=bearer(bob))
     assert code_of(answer, 409) == "email_taken"
+    # Whoever registers it at the same moment was first.
+    third = {"email": f"third-{new}", "password": PASSWORD}
+    assert http.post("/me/address", json=third, headers=bearer(bob)).status_code == 202
+    wanted = {"email": third["email"], "code": mails(third["email"])[0][1]}
+    with ThreadPoolExecutor(1) as threads, sessions() as session:
+        session.add(Account(email=third["email"], name="Cyd", password_hash="!"))
+        session.flush()
+        changing = threads.submit(http.put, "/me/address", json=wanted, headers=bearer(bob))
+        assert not wait([changing], timeout=1).done, "it waits for what the other does"
+        session.commit()
+        assert code_of(changing.result(), 409) == "email_taken"
 
 
 def test_an_admin_verifies_an_address_without_mail(
