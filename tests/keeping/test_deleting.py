@@ -11,13 +11,14 @@ import httpx
 from sqlalchemy import func, select, update
 
 from contract.organizers import Role
+from contract.signing import verify
 from server.accounts.models import Account
 from server.challenges.models import Challenge
 from server.challenges.service import apply, get_challenge
 from server.clock import now
 from server.database import Base, unit_of_work
 from server.evaluations.models import CaseRun
-from server.evaluations.receipts import public_key, verify
+from server.evaluations.receipts import public_key
 from server.organizers.models import ChallengeRole
 from server.questions.models import Question
 from server.teams.models import Membership, Team

@@ -74,5 +74,9 @@ def _show(found: AuditOut, *, told: int) -> None:
             link = "" if place.seq is None else f"{place.seq:,}"
             table.add(link, place.damage.replace("_", " "), place.told)
         show(table)
+        say(
+            "Nothing mends a chain: keep this. 'proctor-admin events ID' says what stands there now, a backup that is "
+            "restored elsewhere what stood there."
+        )
     sealed = "" if found.head.at is None else f", sealed {moment(found.head.at, seconds=True)} UTC"
     say(f"Head {found.head.text}{sealed}")
