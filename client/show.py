@@ -160,20 +160,18 @@ def grant_lines(rows: Iterable[QuotaOut]) -> list[str]:
 def attempts_table(moves: Iterable[AttemptMove]) -> RenderableType:
     """The moves of attempts."""
     table = _table()
-    for column in ("when", "phase", "track", "task", "what", "change", "left", "why"):
-        table.add_column(column, justify="right" if column in ("change", "left") else "left", overflow="fold")
+    for column in ("when", "phase", "track", "task", "change", "left", "what"):
+        right = "right" if column in ("change", "left") else "left"
+        table.add_column(column, justify=right, overflow="fold", no_wrap=column != "what")
     for move in moves:
-        when = "" if move.at is None else f"{move.at:%Y-%m-%d %H:%M}"
-        left = "no limit" if move.balance is None else str(move.balance)
         table.add_row(
-            when,
+            "" if move.at is None else f"{move.at:%Y-%m-%d %H:%M}",
             move.phase,
             move.track,
             move.task,
-            move.kind,
             f"{move.change:+d}" if move.change else "",
-            left,
-            move.why,
+            "no limit" if move.balance is None else str(move.balance),
+            f"{move.kind}: {move.why}" if move.why else move.kind,
         )
     return _titled("Attempts, newest first; times are UTC", table)
 

@@ -166,7 +166,7 @@ def _show_webhook(webhook: WebhookOut) -> None:
         said.append(f"takes nothing since {webhook.failing_since:%Y-%m-%d %H:%M} UTC")
     if webhook.last:
         last = webhook.last
-        error = f": {last.error}" if last.error else ""
+        error = f": {last.error.rstrip('.')}." if last.error else ""
         again = f" It is tried at {last.next_at:%H:%M:%S} UTC." if last.next_at else ""
         said.append(
             f"last message {last.status.replace('_', ' ')}, {last.at:%Y-%m-%d %H:%M} UTC{error}{again}"
