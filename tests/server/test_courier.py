@@ -388,7 +388,7 @@ def test_a_mail_server_that_refuses_has_its_sentence_and_the_rest_is_sent(
                 enqueue_mail(
                     session,
                     to=f"{name}@example.org",
-                    subject=f"For {name}\r\nBcc: everybody@example.org",
+                    subject=f"For {name}\r\nBcc: everybody@example.org =?utf-8?q?=0d=0aX-Injected=3a_1?=",
                     text="Zoë, line one.\n.\nline three",
                     key=f"test of refusals:{name}",
                 )
@@ -408,8 +408,8 @@ def test_a_mail_server_that_refuses_has_its_sentence_and_the_rest_is_sent(
     assert "550 no\ufffdsuch user" in str(of["gone@example.org"].error)
     assert of["there@example.org"].status == "delivered"
     message = email.message_from_bytes(office.to("there@example.org")[0].content, policy=default)
-    assert message["Bcc"] is None
-    assert message["Subject"] == "For there Bcc: everybody@example.org"
+    assert (message["Bcc"], message["X-Injected"]) == (None, None)
+    assert message["Subject"].strip().startswith("For there Bcc: everybody@example.org = ?utf-8?q?=0d")
     assert message.get_content().splitlines() == ["Zoë, line one.", ".", "line three"]
     assert set(logged_in) == {b"p@ss/word"}
     assert any("gone@example.org" in notice["title"] for notice in notices(admin.http))

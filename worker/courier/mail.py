@@ -51,7 +51,8 @@ def message_of(delivery: OutboxMessage, sender: str) -> EmailMessage:
     # What reads as several addresses, or as one in other words, would go to mailboxes that nobody counted mails for.
     if [mailbox.addr_spec for mailbox in message["To"].addresses] != [delivery.address]:
         raise ValueError(f"{delivery.address} is not one mailbox")
-    message["Subject"] = delivery.payload["subject"]
+    # An encoded word would be decoded here, and its line break begin a header of whoever wrote it.
+    message["Subject"] = delivery.payload["subject"].replace("=?", "= ?")
     message["Date"] = format_datetime(delivery.created_at)
     message["Message-ID"] = f"<{delivery.id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
