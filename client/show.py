@@ -161,8 +161,12 @@ def attempts_table(moves: Iterable[AttemptMove]) -> RenderableType:
     """The moves of attempts."""
     table = _table()
     for column in ("when", "phase", "track", "task", "change", "left", "what"):
-        right = "right" if column in ("change", "left") else "left"
-        table.add_column(column, justify=right, overflow="fold", no_wrap=column != "what")
+        table.add_column(
+            column,
+            justify="right" if column in ("change", "left") else "left",
+            overflow="fold",
+            no_wrap=column != "what",
+        )
     for move in moves:
         table.add_row(
             "" if move.at is None else f"{move.at:%Y-%m-%d %H:%M}",
