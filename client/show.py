@@ -161,11 +161,9 @@ def attempts_table(moves: Iterable[AttemptMove]) -> RenderableType:
     """The moves of attempts."""
     table = _table()
     for column in ("when", "phase", "track", "task", "change", "left", "what"):
+        number = column in ("change", "left")
         table.add_column(
-            column,
-            justify="right" if column in ("change", "left") else "left",
-            overflow="fold",
-            no_wrap=column != "what",
+            column, justify="right" if number else "left", overflow="fold", no_wrap=column != "what"
         )
     for move in moves:
         table.add_row(

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, StrictBool, model_validator
+from pydantic import BaseModel, StrictBool
 
 from contract.answers import Answer, Id, OrNewer
 from contract.bounds import Few
@@ -130,12 +130,6 @@ class ReadIn(BaseModel):
 
     ids: Annotated[list[NoticeId], Few(200)] = []
     until: NoticeId | None = None
-
-    @model_validator(mode="after")
-    def _names_some(self) -> Self:
-        if not self.ids and self.until is None:
-            raise ValueError("has to name notices in `ids`, or the newest one in `until`")
-        return self
 
 
 class NoticeSettingOut(Answer):

@@ -51,6 +51,7 @@ class ErrorCode(StrEnum):
     NOT_A_WORKER = "not_a_worker", "run workers need a token of their own"
     NOT_SIGNED_IN = "not_signed_in", "no token came with the request"
     SCOPE_MISSING = "scope_missing", "the token lacks a scope that this takes"
+    SESSION_NEEDED = "session_needed", "this takes a log-in's session, and the token is an API token"
     TOKEN_EXPIRED = "token_expired", "the token has expired"
     TOKEN_REVOKED = "token_revoked", "the token was revoked"
     WORKER_TOKEN = "worker_token", "this is for people, and the token is a run worker's"

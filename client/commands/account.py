@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from shlex import quote
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -204,7 +205,7 @@ def _set_forgotten(url: str, email: str | None, *, mail: bool) -> None:
             err.print(f"If {email} has an account, a code is on its way. It works for an hour.")
         code = secret("Code")
         client.reset_password(email, code, secret("New password", twice=True))
-    out.print(f"Your password is set. Log in: proctor login {url} --email {email}", soft_wrap=True)
+    out.print(f"Your password is set. Log in: proctor login {url} --email {quote(email)}", soft_wrap=True)
 
 
 @app.command("verify-address")

@@ -2,12 +2,9 @@
 
 import socket
 import time
-from typing import Annotated
-
-import typer
 
 from client.api import Client
-from client.app import app, chosen, err, out, signed_in
+from client.app import err, out
 from client.errors import Interrupted, WrongUsage
 from contract.sign_in import SignInOut, SignInOutcome, SignInState
 from evaluator.terminal import ask, in_line
@@ -32,7 +29,7 @@ def session_through(client: Client, provider: str) -> str:
         there = f"There is: {', '.join(offered)}." if offered else "People log in with their passwords there."
         raise WrongUsage(f"Nobody logs in through {provider!r} on this server.", in_line(there))
     begun = client.begin_sign_in(provider, machine())
-    found = _awaited(client, begun)
+    found = awaited(client, begun)
     if found.session is not None:
         return found.session.token
     out.print("Nobody here has this identity yet, so an account is made for you.")
@@ -40,8 +37,12 @@ def session_through(client: Client, provider: str) -> str:
     return client.register_sign_in(begun.secret, email, name).token
 
 
-def _awaited(client: Client, begun: SignInOut) -> SignInOutcome:
-    """What came of a log-in, once anything has."""
+def awaited(client: Client, begun: SignInOut) -> SignInOutcome:
+    """What came of a log-in, once anything has.
+
+    Raises:
+        Interrupted: nobody came back.
+    """
     err.print(f"Open {in_line(begun.url)}", soft_wrap=True)
     err.print(f"and type there: {in_line(begun.code)}")
     ends = time.monotonic() + _PATIENCE
@@ -51,30 +52,3 @@ def _awaited(client: Client, begun: SignInOut) -> SignInOutcome:
             return found
         time.sleep(min(max(begun.interval, 1), 30))
     raise Interrupted("Nobody came back within ten minutes.", "Begin the log-in again.")
-
-
-@app.command("identities")
-def identities(
-    link: Annotated[
-        str | None, typer.Option("--link", metavar="PROVIDER", help="Link another one to your account.")
-    ] = None,
-    remove: Annotated[
-        list[str] | None, typer.Option("--remove", help="Take away the one whose id ends so.")
-    ] = None,
-) -> None:
-    """List your identities at providers, with which you log in to this account; link one, or take one away."""
-    with signed_in() as client:
-        if link is not None:
-            _awaited(client, client.begin_linking(link, machine()))
-        listed = client.identities()
-        for identity in [chosen(listed, ending, "identity of yours") for ending in remove or ()]:
-            client.remove_identity(identity.id)
-            listed.remove(identity)
-    for identity in listed:
-        email = f" ({in_line(identity.email)})" if identity.email else ""
-        out.print(
-            f"{in_line(identity.id)}  {in_line(identity.provider)}  {in_line(identity.subject)}{email}",
-            soft_wrap=True,
-        )
-    if not listed:
-        out.print("No identity is linked to your account.")

@@ -1,15 +1,18 @@
-"""What one has in hand: API tokens and sessions, made, listed and ended; and closing one's account."""
+"""What one has in hand: API tokens, sessions and identities, made, listed and ended; and closing one's account."""
 
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
 
+from client.api import Client
 from client.app import app, chosen, err, out, signed_in
-from client.commands.account import Password, session
+from client.commands.account import Password, session, through
+from client.commands.providers import awaited, machine
 from client.errors import WrongUsage
 from client.state import forget_log_in, load_log_in
 from client.terminal import secret
-from contract.accounts import OpenSession, Scope, TokenOut
+from contract.accounts import AccountOut, OpenSession, Scope, TokenOut
 from evaluator.terminal import agreed, in_line
 
 tokens = typer.Typer(no_args_is_help=True, help="Make, list and revoke API tokens.")
@@ -40,15 +43,19 @@ def create(
     if read_only and scopes:
         raise WrongUsage("--read-only and --scope exclude each other.")
     wanted = (Scope.READ,) if read_only else tuple(scopes or (Scope.READ, Scope.SUBMIT))
-    log_in = load_log_in()
     with signed_in() as client:
         email = client.me().email
-    with session(log_in.url, email, password or secret(f"Password of {in_line(email)}")) as client:
+    with _by_password(email, password) as client:
         made = client.create_token(name, wanted, days=days)
     out.print(made.token, soft_wrap=True)
     err.print(
         "It is shown this once. `proctor token list` shows that it exists, `proctor token revoke` ends it."
     )
+
+
+def _by_password(email: str, password: str | None) -> AbstractContextManager[Client]:
+    """A session at the server that one is logged in to."""
+    return session(load_log_in().url, email, password or secret(f"Password of {in_line(email)}"))
 
 
 @tokens.command("list")
@@ -78,6 +85,49 @@ def revoke(
         for token in [chosen(listed, ending, "API token of yours") for ending in ids]:
             client.revoke_token(token.id)
             out.print(f"{in_line(token.name)} ({in_line(token.id)}) is revoked.", soft_wrap=True)
+
+
+@app.command("identities")
+def identities(
+    link: Annotated[
+        str | None, typer.Option("--link", metavar="PROVIDER", help="Link another one to your account.")
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", help="Take away the one whose id ends so.")
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option("--with", metavar="PROVIDER", help="To link one: log in through this, not by password."),
+    ] = None,
+    password: Password = None,
+) -> None:
+    """List your identities at providers, with which you log in to this account; link one, or take one away."""
+    with signed_in() as client:
+        if link is not None:
+            _link(link, client.me(), provider, password)
+        listed = client.identities()
+        for identity in [chosen(listed, ending, "identity of yours") for ending in remove or ()]:
+            client.remove_identity(identity.id)
+            listed.remove(identity)
+    for identity in listed:
+        email = f" ({in_line(identity.email)})" if identity.email else ""
+        out.print(
+            f"{in_line(identity.id)}  {in_line(identity.provider)}  {in_line(identity.subject)}{email}",
+            soft_wrap=True,
+        )
+    if not listed:
+        out.print("No identity is linked to your account.")
+
+
+def _link(wanted: str, account: AccountOut, provider: str | None, password: str | None) -> None:
+    fresh = through(load_log_in().url, provider) if provider else _by_password(account.email, password)
+    with fresh as client:
+        if client.me().id != account.id:
+            told = (
+                f"{in_line(provider or '')} let you into another account than the one you are logged in to."
+            )
+            raise WrongUsage(told, "Nothing was linked. Log in to the account that is meant.")
+        awaited(client, client.begin_linking(wanted, machine()))
 
 
 @app.command("sessions")

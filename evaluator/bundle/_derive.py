@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluator.bundle._manifest import Bundle, json_text
+from evaluator.bundle._manifest import BOARD, Bundle, BundleError, json_text
 from evaluator.bundle._methods import methods
 from evaluator.bundle._readme import readme
 from evaluator.bundle._rows import CASES, case_rows
@@ -18,11 +18,17 @@ from evaluator.report import documents
 
 
 def derive(bundle: Bundle, folder: Path) -> list[str]:
-    """Writes into `folder` everything that follows from the rest of the bundle; the paths of what was written."""
+    """Writes into `folder` everything that follows from the rest of the bundle; the paths of what was written.
+
+    Raises:
+        BundleError: the leaderboard has names that no folder of a bundle can have.
+    """
     written: list[str] = []
 
     def put(name: str, text: str) -> None:
         path = folder / name
+        if ".." in Path(name).parts:
+            raise BundleError(f"{BOARD}: names {name!r}, which leads out of the bundle.")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
         written.append(name)

@@ -64,7 +64,7 @@ def recompute(folder: Path) -> Recomputation:
         return _recomputed(folder)
     except BundleError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise BundleError(
             f"{folder}: its files do not fit together, or are of a form that no bundle has ({type(error).__name__}: "
             f"{error}). See {SUMS} for which of them were changed."

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from evaluator.bundle._manifest import MADE, MANIFEST, SUMS, BundleError
 
 _PIECE = 2**20
+_NO_ZIP = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged, encrypted or strangely compressed archive raises."""
 
 
 def files_of(folder: Path) -> list[str]:
@@ -55,12 +58,19 @@ def wrong_sums(folder: Path) -> Iterator[str]:
             yield f"{name}: its content is not the one in {SUMS}"
 
 
+def _require_room(archive: zipfile.ZipFile, folder: Path) -> None:
+    """Refuses what unpacks to more than the disk takes: no member is read beyond the size that its entry says."""
+    size, free = sum(member.file_size for member in archive.infolist()), shutil.disk_usage(folder).free
+    if size > free:
+        raise OSError(f"it unpacks to {size:,} bytes, and {folder.parent} has {free:,} free")
+
+
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
     """The folder of a bundle that is given as a folder or as a ZIP file.
 
     Raises:
-        BundleError: it is neither.
+        BundleError: it is neither, or has no room in the folder for temporary files.
     """
     if path.is_dir():
         yield path
@@ -69,8 +79,9 @@ def unpacked(path: Path) -> Iterator[Path]:
     try:
         try:
             with zipfile.ZipFile(path) as archive:
+                _require_room(archive, folder)
                 archive.extractall(folder)
-        except (OSError, zipfile.BadZipFile) as error:
+        except _NO_ZIP as error:
             raise BundleError(f"{path}: is neither a folder nor a whole ZIP file ({error}).") from None
         found = next(folder.glob(f"*/{MANIFEST}"), folder / MANIFEST)
         yield found.parent

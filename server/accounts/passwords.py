@@ -7,7 +7,7 @@ import hmac
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -183,8 +183,8 @@ def finish_reset(
 ) -> None:
     """Sets a new password with a code, and ends all that let somebody in before.
 
-    A code that came by mail shows whose the address is. Where nobody had shown that, identities at providers go too:
-    whoever registered an address that is not theirs would keep a door.
+    A code that came by mail shows whose the address is. Identities at providers that were linked before anybody had
+    shown that go too: whoever registered an address that is not theirs would keep a door.
 
     Raises:
         Unauthorized: there is no such account, or the code is not its.
@@ -194,8 +194,9 @@ def finish_reset(
     account.password_hash = password_hash
     session.execute(delete(PasswordReset).where(PasswordReset.user_id == account.id))
     end_access(session, account.id, kinds=[TokenKind.SESSION, TokenKind.API])
-    if by_mail and account.verified_at is None:
-        session.execute(delete(Identity).where(Identity.user_id == account.id))
-        account.verified_at = func.now()
+    if by_mail:
+        before = true() if account.verified_at is None else Identity.created_at < account.verified_at
+        session.execute(delete(Identity).where(Identity.user_id == account.id, before))
+        account.verified_at = account.verified_at or func.now()
     forget_attempts(session, account.email, source)
     events.record(session, "user", account.id, actor=f"user:{account.id}", what="password reset")

@@ -81,6 +81,19 @@ def require_other_admin(session: Session, account: Account) -> None:
         raise Conflict(ErrorCode.LAST_ADMIN, "This is the only admin. Make another person one first.")
 
 
+def require_session(session: Session, user: User) -> None:
+    """Refuses an API token: what it opens would have more scopes than it, and outlive it.
+
+    Raises:
+        Forbidden: it is one.
+    """
+    row = session.get(ApiToken, user.token_id)
+    if row is None or row.kind is not TokenKind.SESSION:
+        raise Forbidden(
+            ErrorCode.SESSION_NEEDED, "An API token does not do for this. Log in, and ask with the session."
+        )
+
+
 def log_out(session: Session, token: str | None) -> None:
     """Ends the session this token stands for.
 

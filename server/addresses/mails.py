@@ -1,6 +1,7 @@
 """The mails about an account, whole: what happened, what to type, and what to do if it was not you."""
 
 from datetime import datetime
+from shlex import quote
 
 _NOT_YOU = "If this was not you, do nothing: without the code nothing happens."
 
@@ -21,7 +22,9 @@ def to_verify(server: str, code: str, expires_at: datetime) -> tuple[str, str]:
 def to_change(server: str, email: str, code: str, expires_at: datetime) -> tuple[str, str]:
     """Subject and text of the mail to the address that an account is to have."""
     said = f"Somebody logged in at {server} wants this to be the address of their account.\n\n"
-    return "Your new address", said + _typed(f"proctor change-address {email} --have-code", code, expires_at)
+    return "Your new address", said + _typed(
+        f"proctor change-address {quote(email)} --have-code", code, expires_at
+    )
 
 
 def changed(server: str, email: str) -> tuple[str, str]:
@@ -37,5 +40,5 @@ def to_reset(server: str, email: str, code: str, expires_at: datetime) -> tuple[
     """Subject and text of the mail to somebody who forgot their password."""
     said = f"Somebody asked for a new password of your account at {server}.\n\n"
     return "A new password", said + _typed(
-        f"proctor passwd {server} --forgotten --email {email}", code, expires_at
+        f"proctor passwd {server} --forgotten --email {quote(email)}", code, expires_at
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
@@ -169,10 +170,12 @@ def change(session: Session, user: User, *, email: str, code: str, settings: Set
     post = Post.of(settings)
     account, old = locked(session, user.id), ""
     _require_code(code, Purpose.CHANGE, account, account.email, email, key=post.key)
-    if session.scalar(select(exists().where(Account.email == email))):
-        raise email_taken()
     old, account.email = account.email, email
     account.verified_at = func.now()
+    try:
+        session.flush()
+    except IntegrityError:  # somebody's, perhaps since a moment ago
+        raise email_taken() from None
     events.record(session, "user", account.id, actor=user.actor, what="address changed")
     _mail(session, account, old, mails.changed(post.server, email))
     return account

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any
 from uuid import UUID
 
@@ -76,8 +77,8 @@ def team(session: Session, id_: UUID, within: Within) -> Sheet:
             "attempts": f"{found.spent} spent, {found.active} under way, {found.submissions} submissions",
         },
         acts=[
-            f"proctor-admin submissions --challenge {slug} --team {row.name!r}",
-            f"proctor-admin attempts {slug} {row.name!r}",
+            f"proctor-admin submissions --challenge {slug} --team {quote(row.name)}",
+            f"proctor-admin attempts {slug} {quote(row.name)}",
         ],
     )
     if row.merged_into is not None:
@@ -96,7 +97,7 @@ def user(session: Session, id_: UUID, within: Within) -> Sheet:
     own = select(Membership.team_id).where(Membership.user_id == row.id).order_by(Membership.created_at)
     if within is not None:
         own = own.where(Membership.challenge_id.in_(within))
-    sheet = Sheet(facts, acts=[f"proctor-admin people {row.email}"] if within is None else [])
+    sheet = Sheet(facts, acts=[f"proctor-admin people {quote(row.email)}"] if within is None else [])
     sheet.relate(Subject.TEAM, session.scalars(own))
     return sheet
 
@@ -225,7 +226,7 @@ def worker(session: Session, id_: UUID, within: Within) -> Sheet:
         "warning": "; ".join(row.warnings),
     }
     verbs = ("workers", "drain-worker", "rotate-worker", "revoke-worker")
-    return Sheet(facts, acts=[f"proctor-admin {verb} {row.name}" for verb in verbs])
+    return Sheet(facts, acts=[f"proctor-admin {verb} {quote(row.name)}" for verb in verbs])
 
 
 def token(session: Session, id_: UUID, within: Within) -> Sheet:

@@ -65,6 +65,7 @@ def check(session: Session, *, since: Head | None = None, anchors: Collection[He
         told.pop(row.seq, None)
     for seq in told:
         found.note(seq, None, Damage.OTHER_PAST, f"The chain has no link {seq:,}, whose hash was told.")
+    _look_before_the_first(session, found)
     _look_for_unsealed(session, found)
     return found
 
@@ -80,7 +81,7 @@ class _Walk:
         """Every link from `since` on, that one first and not computed anew; what is broken is noted."""
         last, before = since.seq, bytes.fromhex(since.hash)
         passes: tuple[datetime | None, datetime | None] = (None, None)
-        for row in self._pages(since.seq):
+        for row in self._pages(max(since.seq, 1)):
             if row.sealed_at != passes[1]:
                 passes = passes[1], row.sealed_at
             if row.seq != since.seq:
@@ -101,11 +102,11 @@ class _Walk:
             .outerjoin(event, true())
             .order_by(Link.seq)
         )
-        last = self._found.head.seq
-        while first <= last:
-            rows = self._session.execute(query.where(Link.seq.between(first, min(first + _PAGE - 1, last))))
+        upto = Link.seq <= self._found.head.seq
+        # By keys, not by numbers: a forged one may be far away.
+        while rows := self._session.execute(query.where(Link.seq >= first, upto).limit(_PAGE)).all():
             yield from rows
-            first += _PAGE
+            first = rows[-1].seq + 1
 
     def _gap(self, first: int, last: int) -> None:
         which = f"Link {first:,} is" if first == last else f"Links {first:,} to {last:,} are"
@@ -127,6 +128,14 @@ def _too_late(created_at: datetime, before: datetime, sealed_at: datetime, first
     """Whether an event that was there when it says would have been sealed at `before` already."""
     old = first is not None and created_at < first and sealed_at < first + _FIRST_PASS
     return created_at + _COMMITTED < before and not old
+
+
+def _look_before_the_first(session: Session, found: Found) -> None:
+    """Notes links that the walk never comes to: what they seal would count as sealed, and no hash follows it."""
+    outside = select(Link.seq, Link.event_id).where(Link.seq < 1).order_by(Link.seq)
+    for seq, event_id in session.execute(outside):
+        told = f"Event {event_id} has link {seq:,}, before the first one: inserted later."
+        found.note(seq, event_id, Damage.INSERTED, told)
 
 
 def _look_for_unsealed(session: Session, found: Found) -> None:

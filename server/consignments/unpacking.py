@@ -67,7 +67,7 @@ def _members(tar: tarfile.TarFile, root: Path, settings: Settings) -> None:
             raise _refused(f"it holds more than {MOST_MEMBERS:,} files and folders")
         target = root / _place(member)
         if member.isdir():
-            target.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(member, target)
             continue
         size += member.size
         if size > most:
@@ -80,13 +80,24 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     source = tar.extractfile(member)
     if source is None:
         raise _refused(f"{_shown(member)} is no plain file")
+    _make(member, target.parent)
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = target.open("xb")
-    except (FileExistsError, NotADirectoryError):
-        raise _refused(f"{_shown(member)} is in it twice, or is a file and a folder") from None
+    except FileExistsError:
+        raise _twice(member) from None
     with file:
         shutil.copyfileobj(source, file, _AT_ONCE)
+
+
+def _make(member: tarfile.TarInfo, folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise _twice(member) from None
+
+
+def _twice(member: tarfile.TarInfo) -> Unprocessable:
+    return _refused(f"{_shown(member)} is in it twice, or is a file and a folder")
 
 
 class _Bounded:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from contract.ids import EndpointId
@@ -34,6 +35,11 @@ class Tried:
     error: str | None = None
     final: bool = False
 
+    def __post_init__(self) -> None:
+        """Bounds the words, which whoever refused it chose; no row takes a NUL."""
+        if self.error is not None:
+            object.__setattr__(self, "error", self.error[:_LONGEST_ERROR].replace("\0", "\ufffd"))
+
 
 TAKEN = Tried()
 
@@ -45,18 +51,19 @@ def take(
 
     They are the caller's for minutes; other couriers take others.
     """
-    waits = (OutboxMessage.status == DeliveryStatus.QUEUED, OutboxMessage.next_at <= func.clock_timestamp())
-    due = select(OutboxMessage.id, OutboxMessage.endpoint_id).where(OutboxMessage.channel == channel, *waits)
-    if busy:
-        due = due.where(OutboxMessage.endpoint_id.not_in(busy))
-    # More than are taken, for of each endpoint one is.
-    rows = session.execute(
-        due.order_by(OutboxMessage.next_at)
-        .limit(20 * limit)
-        .with_for_update(skip_locked=True, of=OutboxMessage)
-    ).all()
-    first = {row.endpoint_id or row.id: row.id for row in reversed(rows)}
-    ids = [row.id for row in rows if row.id in set(first.values())][:limit]
+    due = [
+        OutboxMessage.channel == channel,
+        OutboxMessage.status == DeliveryStatus.QUEUED,
+        OutboxMessage.next_at <= func.clock_timestamp(),
+    ]
+    if channel is Channel.WEBHOOK:  # chosen first: thousands to one endpoint keep no other one waiting
+        if busy:
+            due.append(OutboxMessage.endpoint_id.not_in(busy))
+        oldest = select(OutboxMessage.id).where(*due).ext(distinct_on(OutboxMessage.endpoint_id))
+        order = OutboxMessage.endpoint_id, OutboxMessage.next_at
+        due.append(OutboxMessage.id.in_(oldest.order_by(*order)))
+    waiting = select(OutboxMessage.id).where(*due).order_by(OutboxMessage.next_at).limit(limit)
+    ids = session.scalars(waiting.with_for_update(skip_locked=True)).all()
     taken = (
         update(OutboxMessage)
         .where(OutboxMessage.id.in_(ids))
@@ -75,7 +82,7 @@ def note(
         return False
     at = now(session)
     pause = first_pause * 2 ** (row.attempts - 1) * (1 + _SPREAD * random.random())  # noqa: S311
-    row.error = None if tried.error is None else tried.error[:_LONGEST_ERROR]
+    row.error = tried.error
     if tried.error is not None and not tried.final and at + pause < row.created_at + LONGEST:
         row.next_at = at + pause
         return False

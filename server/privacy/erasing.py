@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from contract.ids import TeamId, UserId
+from contract.notices import DeliveryStatus, NoticeKind
 from contract.organizers import Role
 from contract.privacy import ErasureOut, HowErased, LeftTeam, TeamNames, Texts
 from contract.problems import ErrorCode
@@ -18,7 +19,9 @@ from server.challenges.models import Challenge
 from server.closing.service import close_account
 from server.errors import Conflict
 from server.events import Event
+from server.notices.models import Notice
 from server.organizers.models import ChallengeRole
+from server.outbox.models import OutboxMessage
 from server.privacy.rows import counts, remove
 from server.questions.models import Question
 from server.teams.models import Membership, Team
@@ -27,6 +30,7 @@ from server.uploads.models import Upload
 
 NOBODY = "former member"
 REMOVED = "(removed: whoever wrote this was erased)"
+_WITH_TEXT = (NoticeKind.QUESTION_ASKED, NoticeKind.QUESTION_ANSWERED)
 
 
 def plan(session: Session, user_id: UserId, how: HowErased) -> ErasureOut:
@@ -90,7 +94,9 @@ def _erase(session: Session, account: Account, how: HowErased, *, actor: str, wh
     session.execute(update(Upload).where(Upload.user_id == account.id).values(filename=None))
     if how.texts is Texts.REMOVE:
         asked = Question.asked_by == account.id, Question.team_id.is_not(None)
-        session.execute(update(Question).where(*asked).values(text=REMOVED))
+        gone = session.scalars(update(Question).where(*asked).values(text=REMOVED).returning(Question.id))
+        _forget_told(session, [str(question) for question in gone])
+    _forget_address(session, account.email)
     account = session.get_one(Account, account.id)
     account.email, account.name = f"erased-{account.id}@erased.invalid", NOBODY
     account.password_hash = secrets.token_hex()  # of no password: nothing hashes to it
@@ -98,6 +104,22 @@ def _erase(session: Session, account: Account, how: HowErased, *, actor: str, wh
     session.flush()
     session.refresh(account)
     events.record(session, "user", account.id, actor=actor, what="erased", why=why)
+
+
+def _forget_told(session: Session, questions: Sequence[str]) -> None:
+    """Takes the texts of these questions out of what organizers and teams were told, and of mails that wait."""
+    about = Notice.about["question"].astext.in_(questions), Notice.kind.in_(_WITH_TEXT)
+    told = session.scalars(update(Notice).where(*about).values(text=REMOVED).returning(Notice.id)).all()
+    for notice_id in told:
+        mine = OutboxMessage.key.startswith(f"notice:{notice_id}:")
+        session.execute(delete(OutboxMessage).where(mine, OutboxMessage.status == DeliveryStatus.QUEUED))
+
+
+def _forget_address(session: Session, address: str) -> None:
+    """Removes what admins were told of mails to this address that nobody took, and the mails."""
+    failed = Notice.kind == NoticeKind.DELIVERY_FAILED, Notice.title.contains(address, autoescape=True)
+    session.execute(delete(Notice).where(*failed))
+    session.execute(delete(OutboxMessage).where(OutboxMessage.address == address))
 
 
 def _require_others(session: Session, account: Account) -> None:

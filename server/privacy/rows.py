@@ -15,8 +15,8 @@ from contract.ids import UserId
 from server.accounts.models import Account
 from server.database import Base
 
-_CLOSED = ("hash", "secret", "key")
-"""What opens something, by the name of its column."""
+_CLOSED = ("hash", "secret", "key", "payload", "nonce", "verifier", "typed")
+"""What opens something, by the name of its column; a mail that waits holds a code that only its mailbox is to have."""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,12 @@ from server.errors import Conflict
 from server.evaluations.models import CaseRun
 from server.evaluations.receipts import sign
 from server.ids import new_id
+from server.images.models import Image
 from server.retention.models import DeletionCertificate
 from server.retention.plan import Chosen, choose, plan_out
 from server.settings import Settings
 from server.storage.sweep import Swept, discard
+from server.teams.models import Team
 from server.versions.service import drop
 
 _AT_ONCE = 200
@@ -52,6 +54,7 @@ def begin(
     """
     lock(session, challenge.id)
     settings.blobs.require_no_backup()
+    _hold_images(session, challenge)
     chosen = choose(session, challenge, rules, settings)
     told = plan_out(challenge, chosen)
     if told.digest != seen:
@@ -83,6 +86,12 @@ def begin(
         why=why,
     )
     return certificate.id
+
+
+def _hold_images(session: Session, challenge: Challenge) -> None:
+    """Waits for submissions of images that are being taken, and has further ones wait, so that the plan sees all."""
+    mine = select(Image.id).join(Team, Team.id == Image.team_id).where(Team.challenge_id == challenge.id)
+    session.execute(mine.order_by(Image.id).with_for_update(of=Image)).all()
 
 
 def _forget(session: Session, chosen: Chosen) -> None:

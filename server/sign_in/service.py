@@ -25,7 +25,7 @@ from server.accounts.models import Account, Identity
 from server.accounts.passwords import no_password
 from server.accounts.principals import User
 from server.accounts.registration import register, require_registrable
-from server.accounts.service import locked, require_scope
+from server.accounts.service import locked, require_scope, require_session
 from server.accounts.tallies import Bound
 from server.accounts.tokens import token_hash
 from server.errors import Forbidden, Gone, NotFound, NotNow
@@ -83,11 +83,12 @@ def begin(
     """A log-in through a provider, or with `user` an identity that is to be linked to that account.
 
     Raises:
-        Forbidden: with a token that may only read.
+        Forbidden: with an API token, for whoever has the identity gets sessions of every scope.
         NotFound: nobody logs in through such a provider.
     """
     if user is not None:
         require_scope(user, Scope.SUBMIT)
+        require_session(session, user)
     if provider not in offered:
         raise NotFound(
             ErrorCode.UNKNOWN_PROVIDER,

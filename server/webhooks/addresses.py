@@ -51,16 +51,16 @@ def target_of(url: str, *, private: bool) -> Target:
         raise ValueError("The address has to be without blanks and control characters.")
     literal = _literal(host)
     if literal is not None and not private and not is_public(literal):
-        raise ValueError(private_address(literal))
+        raise ValueError(private_address(host))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), path)
 
 
-def private_address(address: IpAddress) -> str:
-    """Why nothing is sent there."""
+def private_address(host: str) -> str:
+    """Why nothing is sent there. Whoever named a host reads no more of this network's names than they wrote."""
     return (
-        f"{address} is an address of this host or of a private network, where webhooks do not go. The operator can "
-        "allow it with PROCTOR_WEBHOOKS_PRIVATE=allow."
+        f"{host} is, or leads to, an address of this host or of a private network, where webhooks do not go. The "
+        "operator can allow it with PROCTOR_WEBHOOKS_PRIVATE=allow."
     )
 
 

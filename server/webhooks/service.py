@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Self
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, exists, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId, EndpointId, TeamId, UserId
-from contract.notices import NoticeKind, is_told
+from contract.notices import DeliveryStatus, NoticeKind, is_told
 from contract.problems import ErrorCode
 from contract.webhooks import KEEPS_HOURS, MOST, TEST, WebhookAct
 from server import events
@@ -123,7 +123,7 @@ def remove(session: Session, owner: Owner, endpoint_id: EndpointId) -> None:
 
 
 def act(session: Session, owner: Owner, endpoint_id: EndpointId, wanted: WebhookAct) -> Endpoint:
-    """Tries a webhook, gives it another secret, or sends to it again.
+    """Tries a webhook, gives it another secret, or sends to it again. Of tries one waits at most.
 
     Raises:
         NotFound: the owner has no such webhook.
@@ -136,6 +136,8 @@ def act(session: Session, owner: Owner, endpoint_id: EndpointId, wanted: Webhook
                 raise Conflict(
                     ErrorCode.WEBHOOK_DISABLED, f"It is disabled: {endpoint.disabled_why} Enable it first."
                 )
+            if _is_being_tried(session, endpoint):
+                return endpoint
             moment = at.astimezone(UTC).isoformat()
             payload = {"type": TEST, "timestamp": moment, "data": {"webhook": str(endpoint.id)}}
             enqueue_webhook(session, endpoint.id, payload=payload, key=f"test:{endpoint.id}:{moment}")
@@ -148,6 +150,11 @@ def act(session: Session, owner: Owner, endpoint_id: EndpointId, wanted: Webhook
     what = {WebhookAct.ROTATE: "secret replaced", WebhookAct.ENABLE: "enabled"}[wanted]
     events.record(session, "webhook", endpoint.id, actor=owner.actor, what=what)
     return endpoint
+
+
+def _is_being_tried(session: Session, endpoint: Endpoint) -> bool:
+    waits = OutboxMessage.endpoint_id == endpoint.id, OutboxMessage.status == DeliveryStatus.QUEUED
+    return bool(session.scalar(select(exists().where(*waits, OutboxMessage.key.startswith("test:")))))
 
 
 def _get(session: Session, owner: Owner, endpoint_id: EndpointId) -> Endpoint:

@@ -26,6 +26,7 @@ def announce(server: Server, slug: str) -> Callable[[str], None]:
 def test_what_is_new_is_mentioned_read_once_and_by_mail_as_one_likes(
     mine: Cli, announce: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    mine("notices")  # what other tests had this person told
     announce("The first.")
     announce("The second.")
     assert "notice" not in mine("questions").output, "nobody sits there"
@@ -38,7 +39,7 @@ def test_what_is_new_is_mentioned_read_once_and_by_mail_as_one_likes(
     assert shown.index("The first.") < shown.index("The second."), "the newest last"
     assert "Nothing new." in mine("notices").output
     everything = json.loads(mine("notices", "--all", "--json").stdout)
-    assert [notice["text"] for notice in everything] == ["The second.", "The first."]
+    assert [notice["text"] for notice in everything][:2] == ["The second.", "The first."]
 
     changed = mine("notices", "--mail", "announcement=off").output
     assert "no, as you said" in changed

@@ -1,14 +1,16 @@
 """What `gc` says it frees is what it frees, and what erasing a person leaves leads to nobody."""
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from contract.organizers import Role
 from contract.signing import verify
@@ -17,9 +19,15 @@ from server.challenges.models import Challenge
 from server.challenges.service import apply, get_challenge
 from server.clock import now
 from server.database import Base, unit_of_work
+from server.datasets.models import Dataset
 from server.evaluations.models import CaseRun
 from server.evaluations.receipts import public_key
+from server.notices.models import Notice
 from server.organizers.models import ChallengeRole
+from server.outbox.models import OutboxMessage
+from server.outbox.service import enqueue_mail
+from server.outbox.tries import Tried
+from server.outgoing.outcomes import settle as settle_try
 from server.questions.models import Question
 from server.teams.models import Membership, Team
 from tests.server.conftest import Person
@@ -118,6 +126,59 @@ def test_the_plan_is_what_goes_and_the_certificate_says_so(
     assert swept == admin.http.post("/admin/gc").json()
 
 
+def test_an_image_that_is_being_submitted_is_not_deleted_under_the_submission(
+    lab: Lab, entrant: Callable[[str], Entrant], admin: Person
+) -> None:
+    path, team = f"/organize/{lab.slug}/gc", entrant("The Team")
+    lab.dataset("task1", cases=1, phase="sanity")
+    second = lab.dataset("task2", cases=1, phase="sanity")
+    end(lab)
+    rules = {"kinds": ["images"], "days": 0}
+    told = admin.http.get(path, params=rules).json()
+    assert told["items"][0]["count"] == 1
+    with ThreadPoolExecutor(2) as threads, lab.sessions() as held:
+        held.scalars(select(Dataset).where(Dataset.id == second).with_for_update()).one()
+        submitting = threads.submit(team.post, "task1", "task2", phase="sanity")
+        blocked(lab, 1)
+        wanted = rules | {"why": "The season is over", "seen": told["digest"]}
+        deleting = threads.submit(admin.http.post, path, json=wanted)
+        blocked(lab, 2)
+        held.rollback()
+        assert submitting.result(timeout=30).status_code == 201
+        refused(deleting.result(timeout=30), 409, "plan_changed")
+
+
+def blocked(lab: Lab, most: int) -> None:
+    """Returns once so many wait for a lock of the database."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        with unit_of_work(lab.sessions) as session:
+            if session.scalar(text(waiting)) == most:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"{most} transactions never waited")
+
+
+def kept_in_notices(lab: Lab, words: str) -> int:
+    with unit_of_work(lab.sessions) as session:
+        told = func.concat_ws(" ", Notice.title, Notice.text, Notice.key)
+        return session.scalar(select(func.count()).where(told.contains(words))) or 0
+
+
+def require_gone(lab: Lab, eve: Person, team: str) -> None:
+    """Nothing that was kept names the person, and the team that nobody is left in has a pseudonym."""
+    with unit_of_work(lab.sessions) as session:
+        assert session.get_one(Team, UUID(team)).name == f"Team {team[-8:]}"
+        assert not session.scalar(select(func.count()).where(Membership.user_id == UUID(eve.id)))
+        asked = session.scalars(select(Question).where(Question.asked_by == UUID(eve.id))).one()
+        assert "Tom" not in (asked.text or "Tom")
+        assert not session.scalar(select(func.count()).where(OutboxMessage.address == eve.email))
+        row = session.get_one(Account, UUID(eve.id))
+        assert (row.name, row.email) == ("former member", f"erased-{eve.id}@erased.invalid")
+    assert kept_in_notices(lab, "Tom") == kept_in_notices(lab, eve.email) == 0
+
+
 def test_an_erased_person_is_nobody_and_what_was_scored_stays(
     lab: Lab,
     person: Callable[..., Person],
@@ -129,7 +190,17 @@ def test_an_erased_person_is_nobody_and_what_was_scored_stays(
     team = lab.entrant(eve.http, "Eve Example's")
     scored = team.submit()
     ask = {"text": "Is my brother Tom allowed to help?", "task": "task5"}
-    assert eve.http.post(f"/challenges/{lab.slug}/questions", json=ask).status_code == 201
+    asked_id = eve.http.post(f"/challenges/{lab.slug}/questions", json=ask).json()["id"]
+    answered = admin.http.post(
+        f"/organize/{lab.slug}/questions/{asked_id}/answer", json={"answer": "He may."}
+    )
+    assert answered.status_code == 200, answered.text
+    with unit_of_work(lab.sessions) as session:
+        enqueue_mail(session, to=eve.email, subject="x", text="x", key=f"test:{eve.id}")
+        (mail,) = session.scalars(select(OutboxMessage).where(OutboxMessage.address == eve.email))
+        settle_try(session, mail, Tried("550 no such user", final=True))
+    assert kept_in_notices(lab, "Tom") == 2
+    assert kept_in_notices(lab, eve.email) == 1
     mine = eve.http.get("/me/export").json()
     assert (mine["account"]["email"], "password_hash" in mine["account"]) == (eve.email, False)
     assert {"memberships", "submissions", "questions", "api_tokens"} <= mine["rows"].keys()
@@ -164,13 +235,7 @@ def test_an_erased_person_is_nobody_and_what_was_scored_stays(
     refused(eve.http.get("/me"), 401, "invalid_token")
     refused(admin.http.post(f"/admin/users/{eve.id}/reopen"), 409, "erased")
     assert admin.http.get(f"/admin/evaluations/{scored}").status_code == 200
-    with unit_of_work(lab.sessions) as session:
-        assert session.get_one(Team, UUID(team.team)).name == f"Team {team.team[-8:]}"
-        assert not session.scalar(select(func.count()).where(Membership.user_id == UUID(eve.id)))
-        asked = session.scalars(select(Question).where(Question.asked_by == UUID(eve.id))).one()
-        assert "Tom" not in (asked.text or "Tom")
-        row = session.get_one(Account, UUID(eve.id))
-        assert (row.name, row.email) == ("former member", f"erased-{eve.id}@erased.invalid")
+    require_gone(lab, eve, team.team)
     again = admin.http.post(
         "/accounts", json={"email": eve.email, "name": "Eve", "password": "a new password of hers"}
     )

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -144,6 +145,7 @@ def test_nothing_is_restored_over_anything_nor_from_what_was_touched(
             assert refused.exit_code == 1
             assert told in words(refused), refused.output
         assert not (tmp_path / "new").is_dir() or not list((tmp_path / "new").iterdir())
+        shutil.rmtree(copy)
 
     blob = next(path for path in (whole / "blobs").rglob("*") if path.is_file()).relative_to(whole).parts
     broken(
@@ -156,6 +158,14 @@ def test_nothing_is_restored_over_anything_nor_from_what_was_touched(
     broken(
         "list of files", "SHA256SUMS", change=lambda path: path.write_text(path.read_text().split("\n", 1)[1])
     )
+    for line in (b"postgres/PG_VERSION", b"../../x", b"/x", b"\xff"):
+        added = b"0" * 64 + b"  " + line + b"\n"
+        broken("no sha256 and path", "SHA256SUMS", change=partial(Path.write_bytes, data=added))
+    for listed in ("{}", '["me"]', "[" * 100_000):
+        (root / "erased.json").write_text(listed)
+        unread = elsewhere(root, empty)
+        assert (unread.exit_code, "who was erased" in words(unread)) == (1, True), unread.output
+    (root / "erased.json").unlink()
     broken("cannot be read", "manifest.json", change=lambda path: path.write_text("{}"))
     newer = whole.with_name("newer")
     shutil.copytree(whole, newer)

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -139,6 +140,45 @@ def test_a_forgotten_password_is_set_with_a_code_by_mail_once(
     assert (code_of(again, 429), int(again.headers["Retry-After"]) > 0) == ("too_many_mails", True)
 
 
+def test_what_is_kept_of_somebody_holds_no_code_of_a_mail_that_waits(
+    http: httpx.Client, mails: Callable[[str], list[tuple[str, str]]], person: People
+) -> None:
+    ada = person()
+    reader = ada.http.post("/tokens", json={"name": "r", "scopes": ["read"]}).json()["token"]
+    assert http.post("/password-resets/requests", json={"email": ada.email}).status_code == 202
+    change = {"email": f"new-{ada.email}", "password": PASSWORD}
+    assert http.post("/me/address", json=change, headers=bearer(ada)).status_code == 202
+    export = http.get("/me/export", headers={"Authorization": f"Bearer {reader}"})
+    waiting = {row["address"]: row["status"] for row in export.json()["rows"]["outbox_messages"]}
+    assert waiting == {ada.email: "queued", change["email"]: "queued"}
+    codes_sent = [code for address in waiting for _, code in mails(address)]
+    assert len(codes_sent) == 2
+    assert all(code not in export.text for code in codes_sent)
+
+
+def test_a_reset_by_mail_ends_identities_that_are_older_than_the_proof_of_the_address(
+    http: httpx.Client,
+    mails: Callable[[str], list[tuple[str, str]]],
+    person: People,
+    sessions: SessionFactory,
+) -> None:
+    # Somebody registers another's address and links an identity; whoever reads the mail verifies and takes over.
+    ada = person()
+    with unit_of_work(sessions) as session:
+        session.add(Identity(user_id=UUID(ada.id), provider="orcid", subject=f"eve-{ada.email}", email=None))
+    assert http.post("/me/address-verification", headers=bearer(ada)).status_code == 202
+    verify = {"email": ada.email, "code": mails(ada.email)[-1][1]}
+    assert http.post("/address-verifications", json=verify).status_code == 204
+    with unit_of_work(sessions) as session:
+        session.add(Identity(user_id=UUID(ada.id), provider="orcid", subject=f"ada-{ada.email}", email=None))
+    assert http.post("/password-resets/requests", json={"email": ada.email}).status_code == 202
+    reset = {"email": ada.email, "code": mails(ada.email)[-1][1], "password": NEW}
+    assert http.post("/password-resets", json=reset).status_code == 204
+    with sessions() as session:
+        left = session.scalars(select(Identity.subject).where(Identity.user_id == UUID(ada.id))).all()
+    assert left == [f"ada-{ada.email}"]
+
+
 def test_where_an_admin_gave_a_code_none_is_mailed(
     http: httpx.Client, mails: Callable[[str], list[tuple[str, str]]], person: People, admin: Person
 ) -> None:
@@ -151,7 +191,10 @@ def test_where_an_admin_gave_a_code_none_is_mailed(
 
 
 def test_an_address_is_changed_by_who_reads_the_new_one_and_the_old_one_is_told(
-    http: httpx.Client, mails: Callable[[str], list[tuple[str, str]]], person: People
+    http: httpx.Client,
+    mails: Callable[[str], list[tuple[str, str]]],
+    person: People,
+    sessions: SessionFactory,
 ) -> None:
     ada, bob = person(), person("Bob")
     new = f"new-{ada.email}"
@@ -176,6 +219,17 @@ def test_an_address_is_changed_by_who_reads_the_new_one_and_the_old_one_is_told(
     code = mails(new)[-1][1]
     answer = http.put("/me/address", json={"email": new, "code": code}, headers=bearer(bob))
     assert code_of(answer, 409) == "email_taken"
+    # Whoever registers it at the same moment was first.
+    third = {"email": f"third-{new}", "password": PASSWORD}
+    assert http.post("/me/address", json=third, headers=bearer(bob)).status_code == 202
+    wanted = {"email": third["email"], "code": mails(third["email"])[0][1]}
+    with ThreadPoolExecutor(1) as threads, sessions() as session:
+        session.add(Account(email=third["email"], name="Cyd", password_hash="!"))
+        session.flush()
+        changing = threads.submit(http.put, "/me/address", json=wanted, headers=bearer(bob))
+        assert not wait([changing], timeout=1).done, "it waits for what the other does"
+        session.commit()
+        assert code_of(changing.result(), 409) == "email_taken"
 
 
 def test_an_admin_verifies_an_address_without_mail(

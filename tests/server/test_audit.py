@@ -139,6 +139,14 @@ def test_a_chain_is_what_the_documentation_says_and_what_was_not_touched_is_soun
     assert checked(own, told) == Found(present(own), checked=10)
 
 
+HIDDEN = """
+WITH added AS (
+    INSERT INTO events (id, subject, subject_id, actor, what, created_at)
+    VALUES (gen_random_uuid(), 'challenge', gen_random_uuid(), 'x', 'y', now() - interval '9 days') RETURNING id
+)
+INSERT INTO audit_links (seq, event_id, sealed_at, hash)
+SELECT {seq}, id, now(), decode(repeat('00', 32), 'hex') FROM added
+"""
 FORGERIES = {
     ("UPDATE events SET why = 'x' WHERE id = FOURTH",): [(4, Damage.CHANGED)],
     ("UPDATE events SET actor = actor || ' ' WHERE id = FOURTH",): [(4, Damage.CHANGED)],
@@ -157,6 +165,13 @@ FORGERIES = {
         "UPDATE audit_links SET seq = 5 WHERE seq = -1",
     ): [(seq, Damage.CHANGED) for seq in (2, 3, 5, 6)],
     ("UPDATE audit_links SET sealed_at = sealed_at - interval '1 s' WHERE seq = 1",): [(1, Damage.CHANGED)],
+    ("INSERT INTO audit_links VALUES (4611686018427387904, gen_random_uuid(), now(), '\\x00')",): [
+        (9, Damage.UNLINKED),
+        (2**62, Damage.REMOVED),
+    ],
+    # An event that has a link, and a link that no hash follows.
+    (HIDDEN.format(seq=0),): [(0, Damage.INSERTED)],
+    (HIDDEN.format(seq=-3),): [(-3, Damage.INSERTED)],
 }
 
 

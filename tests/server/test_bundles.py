@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from sqlalchemy import select
 
 from contract.accounts import Scope
 from contract.ids import TokenId, UserId
-from evaluator.bundle import BundleError
+from evaluator.bundle import BundleError, unpacked
 from evaluator.bundle import recompute as recomputed
 from evaluator.comparison import read_entrants
 from evaluator.scoring import (
@@ -186,10 +187,20 @@ def check_torn(folder: Path) -> None:
     )
     for name in (*looked_for, "scores.csv", "reports/Cyd/open/task1.json"):
         whole = (folder / name).read_bytes()
-        for content in (b"{}", whole[: len(whole) // 2] + b"\xff"):
+        for content in (b"{}", whole[: len(whole) // 2] + b"\xff", b'{"tracks": ' + b"[" * 100_000):
             (folder / name).write_bytes(content)
             assert is_found_out(folder), (name, content[:9])
         (folder / name).write_bytes(whole)
+
+
+def check_escape(folder: Path) -> None:
+    """What is made again is written nowhere but where it is compared."""
+    board, outside = folder / "boards" / "leaderboard.json", f"escaped-{uuid4().hex}"
+    whole = board.read_text()
+    edit(board, lambda told: told["tracks"][1].update(track=f"../../{outside}"))
+    assert is_found_out(folder)
+    assert list(Path(tempfile.gettempdir()).glob(f"{outside}*")) == []
+    board.write_text(whole)
 
 
 def changes(folder: Path) -> dict[str, Callable[[], None]]:
@@ -265,6 +276,7 @@ def test_the_boards_of_a_bundle_follow_from_it_alone_and_what_was_changed_is_fou
         "METHODS.md: is not what follows from the other files",
     )
     check_torn(folder)
+    check_escape(folder)
     for said, change in changes(folder).items():
         shutil.rmtree(folder)
         unpack_into(tmp_path / "one" / "bundle.zip", folder.parent)
@@ -293,6 +305,28 @@ def check_tables(folder: Path) -> None:
     ]
     ranked = read_entrants(load_challenge(folder / "challenge.yaml"), folder / "reports")
     assert [entrant.team for entrant in ranked["open"]] == ["Ada_Bob", "Cyd", "Dee", "Zero"]
+
+
+def test_an_archive_that_cannot_be_unpacked_has_its_sentence(tmp_path: Path) -> None:
+    def packed(**changes: int) -> Path:
+        with zipfile.ZipFile(tmp_path / "one.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("bundle/bundle.json", " ".join(map(str, range(1000))))
+            for name, value in changes.items():
+                setattr(archive.filelist[0], name, value)
+        return tmp_path / "one.zip"
+
+    def said(path: Path) -> str:
+        with pytest.raises(BundleError) as told, unpacked(path):
+            pass
+        return str(told.value)
+
+    damaged = bytearray(packed().read_bytes())
+    damaged[100:140] = bytes(40)
+    (tmp_path / "damaged.zip").write_bytes(damaged)
+    assert "while decompressing" in said(tmp_path / "damaged.zip")
+    assert "compression method" in said(packed(compress_type=99))
+    assert "encrypted" in said(packed(flag_bits=1))
+    assert "it unpacks to 1,000,000,000,000,000,000 bytes" in said(packed(file_size=10**18))
 
 
 def test_a_bundle_tells_what_a_paper_needs_and_names_neither_cases_nor_persons(

@@ -30,10 +30,11 @@ from server.lookout.ends import tell_ended
 from server.mail_server import mail_server
 from server.notices.models import Notice
 from server.outbox.models import OutboxMessage
-from server.outbox.service import enqueue_mail
+from server.outbox.service import enqueue_mail, enqueue_webhook
 from server.outbox.tries import Tried, take
 from server.outgoing.outcomes import settle
 from server.settings import Outgoing, Settings
+from server.submissions.models import Submission
 from server.webhooks.addresses import is_public, target_of
 from server.webhooks.models import Endpoint
 from tests.server.conftest import Person, serving
@@ -178,8 +179,10 @@ def test_from_a_submission_to_every_notice_by_receivers_that_fail_first(
         evaluation = in_scoring(lab, team)
         with delivering(smtp=f"smtp://127.0.0.1:{port}"):
             with unit_of_work(sessions) as session:
-                assert tell_ended(session) == 0, "it has not ended"
+                while tell_ended(session):
+                    pass  # what other tests have left
                 row = session.get_one(Evaluation, UUID(evaluation))
+                assert session.get_one(Submission, row.submission_id).told_at is None, "it has not ended"
                 row.move_to(session, EvaluationStatus.SCORED, actor="tests")
                 submission = str(row.submission_id)
             with unit_of_work(sessions) as session:
@@ -292,6 +295,7 @@ def test_webhooks_never_go_to_this_network_unless_the_operator_allows_it(
             assert team.http.post(path, json={"act": "test"}).status_code == 200
             last = until(lambda: team.http.get(f"/teams/{team.team}/webhooks").json()[0]["last"]["error"])
         assert "private network" in last
+        assert not re.search("127|::1", last), "what names of this network lead to is not told"
         assert receiver.got == []
     assert team.http.delete(path).status_code == 204
     assert team.http.get(f"/teams/{team.team}/webhooks").json() == []
@@ -321,6 +325,24 @@ def test_webhooks_never_go_to_this_network_unless_the_operator_allows_it(
 )
 def test_an_address_is_public_with_all_that_is_written_in_it(address: str, public: bool) -> None:
     assert is_public(ipaddress.ip_address(address)) is public
+
+
+def test_who_floods_one_webhook_keeps_no_other_one_waiting(team: Entrant, sessions: SessionFactory) -> None:
+    path = f"/teams/{team.team}/webhooks"
+    made = [
+        team.http.post(path, json={"url": f"https://receiver.example/{name}"}).json()["id"] for name in "ab"
+    ]
+    for _ in range(3):
+        assert team.http.post(f"{path}/{made[0]}", json={"act": "test"}).status_code == 200
+    assert len(deliveries(sessions, OutboxMessage.endpoint_id == UUID(made[0]))) == 1, "one try waits"
+    with sessions() as session:  # and taken back
+        for number in range(500):
+            enqueue_webhook(session, UUID(made[0]), payload={}, key=f"flood:{made[0]}:{number}")
+        enqueue_webhook(session, UUID(made[1]), payload={}, key=f"flood:{made[1]}")
+        found = take(session, Channel.WEBHOOK, limit=20)
+        assert sorted(str(row.endpoint_id) for row in found if str(row.endpoint_id) in made) == sorted(made)
+        later = take(session, Channel.WEBHOOK, limit=20, busy=[UUID(made[0])])
+        assert UUID(made[0]) not in {row.endpoint_id for row in later}
 
 
 def test_a_secret_is_replaced_without_a_message_that_nobody_can_verify(
@@ -360,8 +382,8 @@ def test_a_mail_server_that_refuses_has_its_sentence_and_the_rest_is_sent(
     options = {"tls_context": tls, "require_starttls": True, "authenticator": know, "auth_required": True}
     options["enable_SMTPUTF8"] = False
     with post_office(port, **options) as office:
-        office.never["gone@example.org"] = "550 no such user"
-        for name in ("zoë", "gone", "there", "there"):
+        office.never["gone@example.org"] = "550 no\0such user"
+        for name in ("zoë", "gone", "there", "there", "root,there", "another<there", ".:a"):
             with unit_of_work(sessions) as session:
                 enqueue_mail(
                     session,
@@ -374,10 +396,16 @@ def test_a_mail_server_that_refuses_has_its_sentence_and_the_rest_is_sent(
         with delivering(smtp=f"smtp://me:p%40ss%2Fword@localhost:{port}?starttls", context=authority):
             rows = until(lambda: ended(sessions, mine))
     of = {row.address: row for row in rows}
-    assert len(rows) == 3, "one key, one mail"
+    assert len(rows) == 6, "one key, one mail"
+    # The standard library's parser breaks over this one.
+    assert (of[".:a@example.org"].status, of[".:a@example.org"].attempts) == ("given_up", 1)
+    for address in ("root,there@example.org", "another<there@example.org"):
+        assert (of[address].status, of[address].attempts) == ("given_up", 1)
+        assert "is not one mailbox" in str(of[address].error)
+    assert len(office.to("there@example.org")) == 1
     assert (of["zoë@example.org"].status, of["zoë@example.org"].attempts) == ("given_up", 1)
     assert (of["gone@example.org"].status, of["gone@example.org"].attempts) == ("given_up", 1)
-    assert "550 no such user" in str(of["gone@example.org"].error)
+    assert "550 no\ufffdsuch user" in str(of["gone@example.org"].error)
     assert of["there@example.org"].status == "delivered"
     message = email.message_from_bytes(office.to("there@example.org")[0].content, policy=default)
     assert message["Bcc"] is None

@@ -51,6 +51,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "too deep": (member("a/" * 9 + "b"), "too many folders"),
     "one twice": (member("a") + member("a"), "in it twice"),
     "a file as a folder": (member("a") + member("a/b"), "is a file and a folder"),
+    "a folder as a file": (member("a") + member("a", tarfile.DIRTYPE, b""), "is a file and a folder"),
+    "a folder below a file": (member("a") + member("a/b", tarfile.DIRTYPE, b""), "is a file and a folder"),
     "sparse": (member("a", tarfile.GNUTYPE_SPARSE, b""), "sparse"),
     "a long header": (long_header(), "cannot be read as tar"),
     "cut": (member("a", content=b"x" * 600)[:700], "cannot be read as tar"),

@@ -1,18 +1,22 @@
 """Anything is found by name, id or digest, shown on one screen, and the installation stands on another."""
 
+import subprocess
 import time
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import httpx
 from sqlalchemy import select
 
 from server.accounts.models import Account
+from server.addresses import mails
 from server.database import unit_of_work
 from server.datasets.models import Dataset
 from server.evaluations.models import CaseRun, Evaluation
 from server.images.models import Image
 from server.submissions.models import Submission
 from tests.abuse.test_lists import MakePerson, submission_of
-from tests.server.conftest import Person
+from tests.server.conftest import PASSWORD, Person
 from tests.server.lab import Json, Lab
 from tests.server.test_bases import MakeEntrant
 from tests.server.test_leaderboard import scored
@@ -131,6 +135,26 @@ def test_one_screen_tells_all_of_a_thing_and_what_its_team_may_be_told(
     assert observer.http.get(f"/admin/show/{worker}").json()["code"] == "unknown_id"
     assert admin.http.get("/admin/show/ffffffff").json()["code"] == "unknown_id"
     assert admin.http.get("/admin/show/x").json()["code"] == "not_an_id"
+
+
+def typed(command: str) -> list[str]:
+    """The words that a shell makes of a command."""
+    script = f"printf '%s\\n' {command}"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
+    return done.stdout.splitlines()
+
+
+def test_a_name_is_one_word_of_the_commands_that_one_may_type(
+    entrant: MakeEntrant, admin: Person, nobody: httpx.Client, slug: str
+) -> None:
+    name, email = "It's (of) & more", f"{slug}$(echo)'@example.org"
+    told = shown(admin, entrant(name).team)
+    assert [name in typed(act) for act in told["acts"]] == [True, True]
+    made = nobody.post("/accounts", json={"email": email, "name": "Eve", "password": PASSWORD})
+    (act,) = shown(admin, made.json()["id"])["acts"]
+    assert typed(act) == ["proctor-admin", "people", email]
+    _, mail = mails.to_reset("https://here.example", email, "prm_code", datetime.now(UTC))
+    assert email in typed(mail.partition("  proctor ")[2].partition("\n")[0])
 
 
 def test_the_installation_stands_on_one_screen(lab: Lab, entrant: MakeEntrant, admin: Person) -> None:

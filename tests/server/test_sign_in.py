@@ -29,7 +29,7 @@ from server.settings import Settings
 from server.sign_in import fetching, relying
 from server.sign_in.models import SignIn
 from server.sign_in.relying import RelyingParty
-from tests.server.conftest import Person, serving
+from tests.server.conftest import PASSWORD, Person, serving
 from tests.server.provider import CLIENT, SECRET, State, new_key, provider, query
 
 
@@ -169,11 +169,12 @@ def test_an_identity_is_linked_by_who_is_logged_in_and_stays_theirs(
     here: Installation, person: Callable[..., Person], slug: str
 ) -> None:
     ada, eve = person(), person("Eve")
-    reader = ada.http.post("/tokens", json={"name": "r", "scopes": ["read"]}).json()["token"]
+    # Whoever has the identity gets sessions of every scope, also once the token is revoked.
+    token = ada.http.post("/tokens", json={"name": "ci", "scopes": ["read", "submit"]}).json()["token"]
     refused = here.http.post(
-        "/me/identities", json={"provider": "orcid"}, headers={"Authorization": f"Bearer {reader}"}
+        "/me/identities", json={"provider": "orcid"}, headers={"Authorization": f"Bearer {token}"}
     )
-    assert code_of(refused, 403) == "scope_missing"
+    assert code_of(refused, 403) == "session_needed"
     with httpx.Client(base_url=here.http.base_url, headers=ada.http.headers, timeout=30) as http:
         here.orcid.person = {"sub": slug, "email": ada.email, "email_verified": True}
         begun = here.begin(http=http)
@@ -375,3 +376,24 @@ def test_the_command_waits_for_the_browser_and_keeps_a_token(
     assert f"Logged in at {here.url} as Ada ({email})" in told
     token = json.loads((tmp_path / "login.json").read_text())["token"]
     assert (token.startswith("prc_"), here.me(token)["email"]) == (True, email)
+
+
+def test_the_command_links_an_identity_with_a_session_of_its_own(
+    here: Installation, person: Callable[..., Person], slug: str, tmp_path: Path
+) -> None:
+    ada = person()
+    token = ada.http.post("/tokens", json={"name": "kept", "scopes": ["read", "submit"]}).json()["token"]
+    here.orcid.person = {"sub": slug}
+    known = {**os.environ, "PROCTOR_CONFIG_DIR": str(tmp_path), "PROCTOR_TOKEN": token}
+    known |= {"PROCTOR_URL": here.url, "PROCTOR_PASSWORD": PASSWORD}
+    command = [sys.executable, "-m", "client.main", "identities", "--link", "orcid"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=known, stdout=pipe, stderr=pipe, text=True) as running:
+        assert running.stderr is not None
+        said = [running.stderr.readline(), running.stderr.readline()]
+        begun = {"url": said[0].removeprefix("Open ").strip(), "code": said[1].rpartition(" ")[2].strip()}
+        brought = re.search(r'url=(http[^"]+)"', here.type(begun, begun["code"]).text)
+        assert brought is not None, said
+        assert here.back(here.orcid.authorize(brought[1].replace("&amp;", "&"))).status_code == 200
+        told, wrong = running.communicate(timeout=60)
+    assert (running.returncode, wrong, f"orcid  {slug}" in told) == (0, "", True), told

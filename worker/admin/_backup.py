@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from worker.admin._backup_database import TableContent
 from worker.admin._backup_files import BackupFiles, FileCount, read_back
@@ -18,6 +19,7 @@ from worker.embedded.data import make_directory, write_closed
 MANIFEST = "manifest.json"
 ERASED = "erased.json"
 _STAMP = "%Y-%m-%dT%H%M%SZ"
+_IDS = TypeAdapter(list[UUID])
 _OURS = frozenset((ERASED, "lost+found"))
 
 
@@ -171,6 +173,6 @@ def erased_in(root: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
-        return [str(known) for known in json.loads(path.read_text())]
-    except ValueError:
+        return [str(known) for known in _IDS.validate_json(path.read_bytes())]
+    except ValidationError:
         raise SetupError(f"{path} cannot be read. It says who was erased: put it back from a copy.") from None

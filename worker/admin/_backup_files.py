@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from worker.admin._backup_database import DUMP
 from worker.embedded.account import SetupError
 from worker.embedded.data import make_directory
 
@@ -46,10 +47,11 @@ class BackupFiles:
             SetupError: the list names something that is in no backup.
         """
         found = cls(folder)
-        text = (folder / SUMS).read_text() if (folder / SUMS).is_file() else ""
+        text = (folder / SUMS).read_text(errors="replace") if (folder / SUMS).is_file() else ""
         for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
             match = _LINE.fullmatch(line)
-            if match is None or ".." in Path(match[2]).parts or match[2].startswith("/"):
+            parts = Path(match[2]).parts if match else ()
+            if match is None or parts[0] not in (*TREES, DUMP) or ".." in parts:
                 raise SetupError(
                     f"{folder / SUMS}, line {number}: no sha256 and path of a file in this directory."
                 )

@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 from collections.abc import Iterator, Sequence
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
@@ -13,6 +14,7 @@ from server.outbox.tries import TAKEN, Tried
 
 _SECONDS = 15.0
 _PERMANENT = 500
+_NO_ADDRESS = (AttributeError, LookupError, MessageError, RecursionError, TypeError, ValueError)
 
 
 def send(
@@ -38,10 +40,17 @@ def send(
 
 
 def message_of(delivery: OutboxMessage, sender: str) -> EmailMessage:
-    """The mail: plain text, and the delivery's id as its own, so that one that comes twice is known."""
+    """The mail: plain text, and the delivery's id as its own, so that one that comes twice is known.
+
+    Raises:
+        ValueError: its address or a line of its head cannot be.
+    """
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = delivery.address
+    # What reads as several addresses, or as one in other words, would go to mailboxes that nobody counted mails for.
+    if [mailbox.addr_spec for mailbox in message["To"].addresses] != [delivery.address]:
+        raise ValueError(f"{delivery.address} is not one mailbox")
     message["Subject"] = delivery.payload["subject"]
     message["Date"] = format_datetime(delivery.created_at)
     message["Message-ID"] = f"<{delivery.id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
@@ -71,18 +80,18 @@ def _connected(server: MailServer, context: ssl.SSLContext) -> smtplib.SMTP:
 
 def _hand_over(connection: smtplib.SMTP, sender: str, delivery: OutboxMessage) -> Tried:
     try:
-        message = message_of(delivery, sender)
-    except ValueError as error:
-        return Tried(f"No mail can be made of it: {error}", final=True)
-    try:
-        connection.send_message(message)
+        connection.send_message(message_of(delivery, sender))
     except smtplib.SMTPRecipientsRefused as error:
         code, said = next(iter(error.recipients.values()))
         return Tried(f"{code} {said.decode(errors='replace')}", final=code >= _PERMANENT)
     except smtplib.SMTPResponseException as error:
         return Tried(_said(error))
-    except (smtplib.SMTPNotSupportedError, UnicodeError) as error:  # an address that this server cannot have
+    except smtplib.SMTPNotSupportedError as error:  # an address that this server cannot have
         return Tried(_said(error), final=True)
+    except (smtplib.SMTPException, OSError):
+        raise
+    except _NO_ADDRESS as error:  # over what is no address the parser of `email` breaks in many ways
+        return Tried(f"No mail can be made of it: {_said(error)}", final=True)
     return TAKEN
 
 

@@ -55,9 +55,8 @@ async def _post(delivery: OutboxMessage, endpoint: Endpoint, *, at: datetime, pr
     except ValueError as error:  # what was allowed once is so no more
         return _failed(str(error))
     addresses = await _addresses(target)
-    refused = next((address for address in addresses if not private and not is_public(address)), None)
-    if refused is not None:
-        return _failed(private_address(refused))
+    if not private and not all(map(is_public, addresses)):
+        return _failed(private_address(target.host))
     body = json.dumps(delivery.payload, ensure_ascii=False, separators=(",", ":")).encode()
     old = endpoint.old_secret if endpoint.old_secret_until and endpoint.old_secret_until > at else None
     keys = [key for key in (endpoint.secret, old) if key]
