@@ -151,6 +151,8 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
             fail(str(refused))
         except httpx.InvalidURL as error:
             fail(f"A name that was given cannot be part of an address: {error}")
+        except httpx.UnsupportedProtocol:
+            fail(f"{server!r} is no server's address: it looks like https://challenge.example.")
         except httpx.HTTPError as error:
             fail(f"{server or 'The installation'} does not answer: {error or type(error).__name__}")
 

@@ -30,11 +30,13 @@ def same_person(
     if as_json:
         show_json(found)
         return
-    table = Listing(("weight", "reason", "team", "mail", "name"))
+    table = Listing(("group", "weight", "reason", "team", "mail", "name"))
     groups = [Resemblance.model_validate(group) for group in found]
-    for group in groups:
+    for number, group in enumerate(groups, 1):
         for account in group.accounts:
-            table.add(str(group.weight), str(group.reason), account.team, account.email, account.name)
+            table.add(
+                str(number), str(group.weight), str(group.reason), account.team, account.email, account.name
+            )
     show(table, otherwise=f"No two accounts of {challenge} have anything in common that says so.")
     for said in dict.fromkeys(f"{group.reason}: {group.says}" for group in groups):
         say(said, err=True)
