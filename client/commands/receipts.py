@@ -104,6 +104,6 @@ def _says(statement: Mapping[str, Any]) -> Iterator[str]:
 
 def _listed(named: object, form: str) -> str:
     """Each name with what belongs to it; a statement may hold anything."""
-    return (
-        ", ".join(form.format(*pair) for pair in named.items()) if isinstance(named, Mapping) else str(named)
-    )
+    if not isinstance(named, Mapping):
+        return str(named)
+    return ", ".join(form.format(*pair) for pair in named.items()) or "none"

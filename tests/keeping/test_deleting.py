@@ -209,7 +209,6 @@ def test_an_erased_person_is_nobody_and_what_was_scored_stays(
     told = words(command("person", eve.email, "--export", tmp_path / "eve.json"))
     assert "everything that is kept" in told
     assert json.loads((tmp_path / "eve.json").read_text())["rows"] == mine["rows"]
-
     # Not the only organizer, nor somebody else.
     with unit_of_work(lab.sessions) as session:
         challenge = session.scalars(select(Challenge).where(Challenge.slug == lab.slug)).one()
