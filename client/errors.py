@@ -71,7 +71,8 @@ class Problem(ClientError):
     exit_code = Exit.REFUSED
 
     def __init__(self, status: int, code: str, title: str, detail: str) -> None:
-        super().__init__(f"{title}: {detail}" if detail else title, _hint(status, code))
+        headed = f"{title}: {detail}" if detail else title
+        super().__init__(detail if detail and code in _OF_WHAT_WAS_TYPED else headed, _hint(status, code))
         self.status, self.code, self.title, self.detail = status, code, title, detail
 
 
@@ -117,8 +118,12 @@ class WrongUsage(ClientError):
     exit_code = Exit.USAGE
 
 
+_OF_WHAT_WAS_TYPED = (ErrorCode.WRONG_CODE, ErrorCode.WRONG_CREDENTIALS)
+"""401 as well, but of what somebody typed, who may be logged in."""
+
+
 def _hint(status: int, code: str) -> str:
-    if status == 401:
+    if status == 401 and code not in _OF_WHAT_WAS_TYPED:
         return "Run `proctor login` again."
     if code == ErrorCode.SCOPE_MISSING:
         return "Log in with a token that has the scope, or ask the organizers."

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from client.terminal import is_plain
 from contract.intervals import named
+from contract.notices import MATRIX, NoticeKind, NoticeSettingOut
 from contract.statuses import EvaluationStatus
 from contract.submissions import AttemptMove, EvaluationOut, QuotaOut, ScoreOut, SourceOut, SubmissionOut
 from contract.teams import TeamOut
@@ -159,22 +160,39 @@ def grant_lines(rows: Iterable[QuotaOut]) -> list[str]:
 def attempts_table(moves: Iterable[AttemptMove]) -> RenderableType:
     """The moves of attempts."""
     table = _table()
-    for column in ("when", "phase", "track", "task", "what", "change", "left", "why"):
-        table.add_column(column, justify="right" if column in ("change", "left") else "left", overflow="fold")
+    for column in ("when", "phase", "track", "task", "change", "left", "what"):
+        number = column in ("change", "left")
+        table.add_column(
+            column, justify="right" if number else "left", overflow="fold", no_wrap=column != "what"
+        )
     for move in moves:
-        when = "" if move.at is None else f"{move.at:%Y-%m-%d %H:%M}"
-        left = "no limit" if move.balance is None else str(move.balance)
         table.add_row(
-            when,
+            "" if move.at is None else f"{move.at:%Y-%m-%d %H:%M}",
             move.phase,
             move.track,
             move.task,
-            move.kind,
             f"{move.change:+d}" if move.change else "",
-            left,
-            move.why,
+            "no limit" if move.balance is None else str(move.balance),
+            f"{move.kind}: {move.why}" if move.why else move.kind,
         )
     return _titled("Attempts, newest first; times are UTC", table)
+
+
+def notice_kinds_table(kinds: Iterable[NoticeSettingOut]) -> RenderableType:
+    """Which kinds of notices come by mail; whom a kind is for, as far as this version knows it."""
+    table = _table()
+    table.add_column("kind", no_wrap=True)
+    table.add_column("by mail", no_wrap=True)
+    table.add_column("it tells that", overflow="fold")
+    for row in kinds:
+        known = MATRIX.get(NoticeKind(row.kind)) if row.kind in list(NoticeKind) else None
+        mailed = "yes" if row.mail else "no"
+        table.add_row(
+            in_line(row.kind),
+            mailed if row.usual else f"{mailed}, as you said",
+            in_line(f"{row.tells} ({known.whom})" if known else row.tells),
+        )
+    return table
 
 
 def quota_table(rows: Iterable[QuotaOut]) -> RenderableType:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, StrictBool, model_validator
+from pydantic import BaseModel, StrictBool
 
 from contract.answers import Answer, Id, OrNewer
 from contract.bounds import Few
@@ -96,6 +96,16 @@ MATRIX = {
 """Every kind. Within the platform each comes to all whom it is for, and to the webhooks of theirs that want it."""
 
 
+def is_told(kind: NoticeKind, *, team: bool, challenge: bool) -> bool:
+    """Whether a webhook of a team, of a challenge's organizers or else of the admins is ever sent a kind."""
+    whom = MATRIX[kind].whom
+    if kind is NoticeKind.DELIVERY_FAILED:
+        return True
+    if team:
+        return whom in (_TEAM, _ALL)
+    return whom in (_ALL, "organizers", _BOTH) if challenge else whom in (_BOTH, "admins")
+
+
 class NoticeOut(Answer):
     """A notice as its reader has it. `about`: ids and names of what it concerns; `read_at`: null until it is read."""
 
@@ -120,12 +130,6 @@ class ReadIn(BaseModel):
 
     ids: Annotated[list[NoticeId], Few(200)] = []
     until: NoticeId | None = None
-
-    @model_validator(mode="after")
-    def _names_some(self) -> Self:
-        if not self.ids and self.until is None:
-            raise ValueError("has to name notices in `ids`, or the newest one in `until`")
-        return self
 
 
 class NoticeSettingOut(Answer):

@@ -245,6 +245,7 @@ class ErrorCode(StrEnum):
     WEBHOOK_ADDRESS = "webhook_address", "nothing is sent to such an address"
     WEBHOOK_DISABLED = "webhook_disabled", "nothing is sent to this webhook until it is enabled again"
     WEBHOOK_EXISTS = "webhook_exists", "there is a webhook with this address"
+    WEBHOOK_KIND = "webhook_kind", "whose webhook it is is never told of such a kind"
     # run workers and the installation
     DATA_MISSING = "data_missing", "a file that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"

@@ -157,6 +157,6 @@ def _plainly() -> Iterator[None]:
     try:
         yield
     except _UsageError as error:
-        message = error.format_message()
+        message = error.format_message().replace("Value error, ", "")  # pydantic's, which says nothing
         vars(error)["format_message"] = lambda: harmless(message)
         raise

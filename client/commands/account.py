@@ -1,7 +1,7 @@
 """Accounts, log-ins, passwords and addresses."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from shlex import quote
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -156,6 +156,12 @@ def register(
     with connect(url) as client:
         client.register(email, name, password)
     login(url, email, password)
+    with suppress(ClientError), signed_in(mention=False) as client:  # an older server knows no such settings
+        settings = client.notice_settings()
+        if settings.mail_is_set_up and not settings.address_verified:
+            err.print(
+                f"A code was mailed to {in_line(email)}: `proctor verify-address` takes it. Until then no mail comes."
+            )
 
 
 @app.command()

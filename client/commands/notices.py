@@ -1,5 +1,6 @@
 """What one was told, which of it comes by mail, and the webhooks of one's team."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from client.app import (
     signed_in,
 )
 from client.errors import WrongUsage
+from client.show import notice_kinds_table
 from contract.accounts import Scope
 from contract.notices import NoticeKind, NoticeOut, NoticeSettingsOut
 from contract.webhooks import WebhookAct, WebhookOut
@@ -48,7 +50,7 @@ def notices(
         for kind, on in wanted.items():
             client.set_notice_mail(kind, on=on)
         if settings or wanted:
-            _show_settings(client.notice_settings(), as_json)
+            _show_settings(client.notice_settings(), as_json, wanted)
             return
         found = client.notices(unread=not everything, limit=None if everything else _SHOWN)
         if as_json:
@@ -63,11 +65,18 @@ def notices(
 
 def _setting(given: str) -> tuple[NoticeKind, bool]:
     name, _, value = given.partition("=")
-    if name not in list(NoticeKind) or value not in ("on", "off"):
+    if value not in ("on", "off"):
         raise WrongUsage(
-            f"--mail takes KIND=on or KIND=off, and not {given!r}.", f"Kinds: {', '.join(NoticeKind)}."
+            f"--mail takes KIND=on or KIND=off, and not {given!r}.",
+            "`proctor notices --settings` lists kinds.",
         )
-    return NoticeKind(name), value == "on"
+    return _kind(name), value == "on"
+
+
+def _kind(name: str) -> NoticeKind:
+    if name not in list(NoticeKind):
+        raise WrongUsage(f"There is no kind {name!r}.", f"Kinds: {', '.join(NoticeKind)}.")
+    return NoticeKind(name)
 
 
 def _show(found: list[NoticeOut]) -> None:
@@ -83,15 +92,12 @@ def _show(found: list[NoticeOut]) -> None:
         out.print("Nothing new. `proctor notices --all` shows what you have read.")
 
 
-def _show_settings(found: NoticeSettingsOut, as_json: bool) -> None:
+def _show_settings(found: NoticeSettingsOut, as_json: bool, changed: Collection[str]) -> None:
+    """Every kind, or those that were changed just now."""
     if as_json:
         say_json(found.model_dump(mode="json"))
         return
-    for row in found.kinds:
-        usual = "" if row.usual else ", as you said"
-        out.print(
-            f"{in_line(row.kind)}: {in_line(row.tells)} — {'by mail' if row.mail else 'not by mail'}{usual}"
-        )
+    out.print(notice_kinds_table(row for row in found.kinds if not changed or row.kind in changed))
     if not found.mail_is_set_up:
         out.print("This server sends no mail: `proctor notices` shows all of it.")
     elif not found.address_verified:
@@ -105,7 +111,8 @@ def webhooks(
         str, typer.Argument(help="The address to add, or an id or how it ends.", metavar="URL|ID")
     ] = "",
     kind: Annotated[
-        list[NoticeKind] | None, typer.Option(help="Only these kinds; as often as needed.")
+        list[str] | None,
+        typer.Option(help="Only this kind, such as submission.ended; as often as needed.", metavar="KIND"),
     ] = None,
     challenge: ChallengeOption = None,
     team: TeamOption = None,
@@ -119,7 +126,7 @@ def webhooks(
     with signed_in() as client:
         own = team or choose_team(client, choose_challenge(client, challenge).slug, None)
         if act == "add":
-            made = client.add_webhook(own, which, kind or [])
+            made = client.add_webhook(own, which, [_kind(name) for name in kind or []])
             _show_secret(made.secret)
         elif act != "list":
             _act(client, own, act, which)
@@ -158,7 +165,11 @@ def _show_webhook(webhook: WebhookOut) -> None:
     elif webhook.failing_since:
         said.append(f"takes nothing since {webhook.failing_since:%Y-%m-%d %H:%M} UTC")
     if webhook.last:
-        error = f": {webhook.last.error}" if webhook.last.error else ""
-        said.append(f"last message {webhook.last.status} at {webhook.last.at:%Y-%m-%d %H:%M} UTC{error}")
+        last = webhook.last
+        error = f": {last.error.rstrip('.')}." if last.error else ""
+        again = f" It is tried at {last.next_at:%H:%M:%S} UTC." if last.next_at else ""
+        said.append(
+            f"last message {last.status.replace('_', ' ')}, {last.at:%Y-%m-%d %H:%M} UTC{error}{again}"
+        )
     for line in said:
         out.print(f"    {in_line(line)}", soft_wrap=True)

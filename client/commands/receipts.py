@@ -87,14 +87,23 @@ def _says(statement: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {', '.join(f'{name} {statement.get(name)}' for name in ('phase', 'track', 'task'))}"
     yield f"  the image {said['image']} ran"
     if isinstance(source := statement.get("source"), Mapping):
-        yield f"  made, as the team says, of commit {source.get('commit')}, clean tree: {source.get('clean')}"
+        clean = source.get("clean")
+        tree = "" if clean is None else f", its tree was {'clean' if clean else 'not clean'}"
+        yield f"  made, as the team says, of commit {source.get('commit')}{tree}"
     yield f"  on the cases {statement.get('dataset')}, under the challenge file {statement.get('spec')}"
     cases = statement.get("cases")
     if isinstance(cases, list):
         yield f"  {len(cases)} cases, each named with its verdict and output"
     elif isinstance(cases, Mapping):
-        yield f"  {cases.get('count')} hidden cases, by verdict: {cases.get('verdicts')}"
+        yield f"  hidden cases, by verdict: {_listed(cases.get('verdicts'), '{1} × {0}')}"
     yield f"  scored by evaluator {statement.get('evaluator')}:"
     scores = statement.get("scores")
     for board, metrics in scores.items() if isinstance(scores, Mapping) else ():
-        yield f"    {board}: {metrics}"
+        yield f"    {board}: {_listed(metrics, '{0} {1}')}"
+
+
+def _listed(named: object, form: str) -> str:
+    """Each name with what belongs to it; a statement may hold anything."""
+    return (
+        ", ".join(form.format(*pair) for pair in named.items()) if isinstance(named, Mapping) else str(named)
+    )

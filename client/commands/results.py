@@ -81,6 +81,11 @@ def attempts(
     if as_json:
         say_json(found)
         return
+    if not found.moves:
+        out.print(
+            "No attempt has been taken, spent or granted there yet; `proctor quota` shows what there is."
+        )
+        return
     out.print(attempts_table(found.moves))
     if found.more:
         out.print("There are older ones: name a phase, track or task.")

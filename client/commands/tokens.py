@@ -145,7 +145,9 @@ def sessions(
         since = f"since {token.created_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"{in_line(token.id)}  {since}{ends}{_last_use(token)}", soft_wrap=True)
     if not listed:
-        out.print("You have no session; API tokens are in `proctor token list`.")
+        out.print(
+            "You have no session beside your API tokens, as `proctor login` makes one: `proctor token list`."
+        )
 
 
 def _last_use(token: TokenOut | OpenSession) -> str:

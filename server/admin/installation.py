@@ -35,6 +35,7 @@ from server.queue.slots import SlotState, slot_states
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.teams.models import Team
+from server.words import counted
 
 _SOON, _DAY, _OLD_BACKUP = timedelta(days=14), timedelta(days=1), timedelta(days=2)
 _MOST = 20
@@ -76,13 +77,13 @@ def status(session: Session, settings: Settings) -> InstallationOut:
 
 
 def _to_do(found: InstallationOut, room: bool) -> Iterator[str]:
-    versions, waiting = found.versions, sum(phase.cases for phase in found.phases)
+    versions = found.versions
     if versions.schema_needed not in (None, versions.schema_is):
         yield f"The database has the schema {versions.schema_is}, this code needs {versions.schema_needed}: migrate it."
     if not room:
         yield found.disk.sentence
-    if waiting and not found.slots.working + found.slots.idle:
-        yield f"{waiting:,} cases wait and no slot takes work."
+    if not found.slots.working + found.slots.idle:
+        yield from _without_slots(found.phases)
     yield from found.slots.reasons
     if found.errors is not None:
         yield f"{found.errors}."
@@ -95,6 +96,14 @@ def _to_do(found: InstallationOut, room: bool) -> Iterator[str]:
         yield f"The evaluator is {versions.evaluator}; what counts was scored {told}."
     for token in found.expiring:
         yield f"The token {token.name} of {token.owner} ends on {token.expires_at:%Y-%m-%d %H:%M} UTC."
+
+
+def _without_slots(phases: Sequence[PhaseStatus]) -> Iterator[str]:
+    """What it means that no slot takes work; nothing where no phase is open and nothing waits."""
+    if waiting := sum(phase.cases for phase in phases):
+        yield f"{counted(waiting, 'case waits', 'cases wait')} and no slot takes work."
+    elif any(phase.state == "open" for phase in phases):
+        yield "No slot takes work: what is submitted to an open phase waits."
 
 
 def _slots(states: Sequence[SlotState]) -> SlotsStatus:

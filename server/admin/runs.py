@@ -47,6 +47,7 @@ def submission(session: Session, id_: SubmissionId) -> RunSheet:
             "team": session.get_one(Team, row.team_id).name,
             "of": f"{challenge.slug} {row.phase} {row.track}",
             "submitted": row.created_at,
+            "made of": _source(row),
             **{f"image of {task}": digest for task, digest in row.images.items()},
         }
     )
@@ -72,7 +73,7 @@ def evaluation(session: Session, id_: EvaluationId, *, reader: str) -> RunSheet:
             "team": whole.team,
             "of": f"{whole.challenge} {row.phase} {row.track} {row.task}",
             "status": f"{row.status}{f' {row.reason_code}' if row.reason_code else ''}",
-            "standing": row.standing,
+            "standing": row.standing.replace("_", " "),
             "image": f"{whole.image}, {size(whole.image_bytes)}",
             "verdicts": ", ".join(f"{count} × {name}" for name, count in sorted(whole.verdicts.items())),
             "attempts": _attempts(session, challenge, row),
@@ -110,6 +111,14 @@ def case(session: Session, id_: CaseRunId, *, reader: str) -> RunSheet:
     )
     sheet.relate(Subject.EVALUATION, [row.evaluation_id])
     return RunSheet(sheet, of_it.participant, [id_])
+
+
+def _source(row: Submission) -> str | None:
+    """What the team says that its images were made of."""
+    if row.source_commit is None:
+        return None
+    trees = {True: ", its tree was clean", False: ", its tree was not clean", None: ""}
+    return f"commit {row.source_commit}{trees[row.source_clean]}, as the team says"
 
 
 def _told(session: Session, row: Submission, evaluations: Sequence[Evaluation]) -> str | None:

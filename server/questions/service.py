@@ -236,7 +236,7 @@ def _require_open(question: Question, instead: bool) -> None:
         raise Conflict(
             ErrorCode.QUESTION_SETTLED,
             f"This is {question.status} already: somebody was faster, or it is meant again. Look at it, and send "
-            "`instead: true` to replace what was said.",
+            "`instead: true` (`--instead`) to replace what was said.",
         )
 
 

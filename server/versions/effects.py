@@ -11,6 +11,7 @@ from server.challenges.models import Challenge
 from server.datasets.models import Dataset, DatasetState
 from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
+from server.words import counted
 
 
 @dataclass(frozen=True)
@@ -36,17 +37,30 @@ class Effect:
         """What happens, in words."""
         parts = []
         if self.leave:
-            back = f", and {self.given_back} attempts are given back" if self.limited else ""
-            parts.append(f"{self.leave} scored evaluations no longer count{back}")
-        if self.come_back:
-            spent = f", and {self.spent_again} attempts are spent again" if self.limited else ""
-            parts.append(f"{self.come_back} scored evaluations count again{spent}")
-        if self.waiting:
-            back = "; their attempts are given back when they end" if self.limited else ""
-            parts.append(
-                f"{self.waiting} evaluations that wait or run keep the cases they have and will not count{back}"
+            back = f", and {_attempts(self.given_back)} given back" if self.limited else ""
+            leave = counted(
+                self.leave, "scored evaluation no longer counts", "scored evaluations no longer count"
             )
+            parts.append(f"{leave}{back}")
+        if self.come_back:
+            spent = f", and {_attempts(self.spent_again)} spent again" if self.limited else ""
+            again = counted(
+                self.come_back, "scored evaluation counts again", "scored evaluations count again"
+            )
+            parts.append(f"{again}{spent}")
+        if self.waiting:
+            back = "; attempts are given back at their end" if self.limited else ""
+            waiting = counted(
+                self.waiting,
+                "evaluation that waits or runs keeps the cases it has and will not count",
+                "evaluations that wait or run keep the cases they have and will not count",
+            )
+            parts.append(f"{waiting}{back}")
         return "; ".join(parts) if parts else "no evaluation is concerned"
+
+
+def _attempts(count: int) -> str:
+    return counted(count, "attempt is", "attempts are")
 
 
 def effect_of(session: Session, dataset: Dataset) -> Effect:

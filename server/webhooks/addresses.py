@@ -40,7 +40,9 @@ def target_of(url: str, *, private: bool) -> Target:
     except ValueError:
         raise ValueError("The address cannot be read. It looks like https://receiver.example/path.") from None
     if parts.scheme not in schemes or not host:
-        raise ValueError(f"The address has to begin with {' or '.join(f'{name}://' for name in schemes)}.")
+        allowed = "" if private else " The operator can allow others with PROCTOR_WEBHOOKS_PRIVATE=allow."
+        schemes_said = " or ".join(f"{name}://" for name in schemes)
+        raise ValueError(f"The address has to begin with {schemes_said}.{allowed}")
     if parts.username is not None or parts.fragment or len(url) > LONGEST_URL:
         raise ValueError(
             f"The address takes neither a user nor a fragment, and at most {LONGEST_URL} characters."

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId, EndpointId, TeamId, UserId
-from contract.notices import DeliveryStatus, NoticeKind
+from contract.notices import DeliveryStatus, NoticeKind, is_told
 from contract.problems import ErrorCode
 from contract.webhooks import KEEPS_HOURS, MOST, TEST, WebhookAct
 from server import events
@@ -40,6 +40,10 @@ class Owner:
         """`user` as one who decides; whoever calls this has made sure of it."""
         made_by = None if isinstance(user, Operator) else user.id
         return cls(user.actor, made_by, team_id, challenge_id)
+
+    def is_told(self, kind: NoticeKind) -> bool:
+        """Whether a kind ever concerns the owner."""
+        return is_told(kind, team=self.team_id is not None, challenge=self.challenge_id is not None)
 
     @property
     def own(self) -> ColumnElement[bool]:
@@ -72,16 +76,25 @@ def add(session: Session, owner: Owner, *, url: str, kinds: Sequence[NoticeKind]
     """A webhook with a secret of its own. private: addresses of this network are allowed.
 
     Raises:
-        Unprocessable: nothing can be sent to this address.
+        Unprocessable: nothing can be sent to this address, or the owner is never told of such a kind.
         Conflict: there are as many as there may be, or one of this address.
     """
     try:
         target_of(url, private=private)
     except ValueError as error:
         raise Unprocessable(ErrorCode.WEBHOOK_ADDRESS, str(error)) from None
+    unheard = [kind for kind in kinds if not owner.is_told(kind)]
+    if unheard:
+        raise Unprocessable(
+            ErrorCode.WEBHOOK_KIND,
+            f"Those whose webhook this is are never told of {', '.join(unheard)}: leave it out.",
+        )
     present = session.scalars(select(Endpoint.url).where(owner.own).with_for_update()).all()
     if url in present:
-        raise Conflict(ErrorCode.WEBHOOK_EXISTS, "There is a webhook with this address already.")
+        raise Conflict(
+            ErrorCode.WEBHOOK_EXISTS,
+            "There is a webhook with this address already. For other kinds, remove it first.",
+        )
     if len(present) >= MOST:
         raise Conflict(ErrorCode.TOO_MANY_WEBHOOKS, f"There are {MOST} webhooks already. Remove one first.")
     endpoint = Endpoint(

@@ -56,7 +56,6 @@ SILENT = {
 }
 HIDDEN = {
     "GET /admin/show/{id_}",
-    "GET /organize/{slug}/deliveries/{delivery_id}",
     "GET /organize/{slug}/phases/{phase}/bundle",
     "GET /admin/datasets/{dataset_id}/effect",
     "GET /admin/evaluations/{evaluation_id}",

@@ -88,7 +88,7 @@ def test_there_is_a_thread_and_a_connection_for_every_permit(sessions: SessionFa
     with sessions() as session:
         assert int(session.scalar(text("SHOW max_connections")) or 0) >= CONNECTIONS + 35
     told = re.findall(r"the server's (\d+) connections", (ROOT / "docs/operations.md").read_text())
-    # Beside those of requests one probes whether the database answers, and one hears what boards have changed.
+    # Beside those of requests one probes whether the database answers, and one hears what has changed.
     assert told == [str(CONNECTIONS + 2)]
 
 

@@ -175,9 +175,10 @@ def _moment(at: datetime) -> BindParameter[datetime]:
 @pytest.fixture
 def held(sessions: SessionFactory) -> Iterator[None]:
     """The server holds ends back, as every server does but that of tests."""
-    sessions.configure(info={ticks.AT_ONCE: False})
+    known = dict(sessions.kw["info"])
+    sessions.configure(info=known | {ticks.AT_ONCE: False})
     yield
-    sessions.configure(info={ticks.AT_ONCE: True})
+    sessions.configure(info=known)
 
 
 def freshly(lab: Lab, evaluation: str) -> None:

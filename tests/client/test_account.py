@@ -181,7 +181,7 @@ def test_wrong_password_is_the_servers_sentence_and_exit_code_5(
     done = cli("login", server.url, "--email", participant.email, input="wrong password\n")
     assert done.exit_code == 5
     assert "Traceback" not in done.output
-    assert "Not signed in" in done.output
+    assert done.output.strip() == "The e-mail address or the password is wrong."
 
 
 def test_every_command_asks_for_a_log_in_first(cli: Cli) -> None:

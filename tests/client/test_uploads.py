@@ -91,7 +91,9 @@ def test_an_upload_survives_cut_connections(
         assert client.upload(upload).offset == archive.size
     assert cuts == []
     assert positions[-1] == archive.size
-    assert any(after < before for before, after in itertools.pairwise(positions)), "went back to resume"
+    # A cut may come when the server has all that was sent by then.
+    resumed = [after for before, after in itertools.pairwise(positions) if after <= before]
+    assert len(resumed) >= 3, "after each cut from where the server is"
 
 
 def test_a_second_run_goes_on_where_the_first_stopped(

@@ -166,6 +166,19 @@ def kept_in_notices(lab: Lab, words: str) -> int:
         return session.scalar(select(func.count()).where(told.contains(words))) or 0
 
 
+def require_gone(lab: Lab, eve: Person, team: str) -> None:
+    """Nothing that was kept names the person, and the team that nobody is left in has a pseudonym."""
+    with unit_of_work(lab.sessions) as session:
+        assert session.get_one(Team, UUID(team)).name == f"Team {team[-8:]}"
+        assert not session.scalar(select(func.count()).where(Membership.user_id == UUID(eve.id)))
+        asked = session.scalars(select(Question).where(Question.asked_by == UUID(eve.id))).one()
+        assert "Tom" not in (asked.text or "Tom")
+        assert not session.scalar(select(func.count()).where(OutboxMessage.address == eve.email))
+        row = session.get_one(Account, UUID(eve.id))
+        assert (row.name, row.email) == ("former member", f"erased-{eve.id}@erased.invalid")
+    assert kept_in_notices(lab, "Tom") == kept_in_notices(lab, eve.email) == 0
+
+
 def test_an_erased_person_is_nobody_and_what_was_scored_stays(
     lab: Lab,
     person: Callable[..., Person],
@@ -222,15 +235,7 @@ def test_an_erased_person_is_nobody_and_what_was_scored_stays(
     refused(eve.http.get("/me"), 401, "invalid_token")
     refused(admin.http.post(f"/admin/users/{eve.id}/reopen"), 409, "erased")
     assert admin.http.get(f"/admin/evaluations/{scored}").status_code == 200
-    with unit_of_work(lab.sessions) as session:
-        assert session.get_one(Team, UUID(team.team)).name == f"Team {team.team[-8:]}"
-        assert not session.scalar(select(func.count()).where(Membership.user_id == UUID(eve.id)))
-        asked = session.scalars(select(Question).where(Question.asked_by == UUID(eve.id))).one()
-        assert "Tom" not in (asked.text or "Tom")
-        assert not session.scalar(select(func.count()).where(OutboxMessage.address == eve.email))
-        row = session.get_one(Account, UUID(eve.id))
-        assert (row.name, row.email) == ("former member", f"erased-{eve.id}@erased.invalid")
-    assert kept_in_notices(lab, "Tom") == kept_in_notices(lab, eve.email) == 0
+    require_gone(lab, eve, team.team)
     again = admin.http.post(
         "/accounts", json={"email": eve.email, "name": "Eve", "password": "a new password of hers"}
     )

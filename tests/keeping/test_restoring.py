@@ -49,9 +49,9 @@ def require_identical(told: str, sealed: str) -> None:
     assert f"The chain of the log ends as it did, with {sealed}" in told
     assert re.search(r" [1-9]\d* receipts verify", told)
     assert "verify with no key" not in told
-    assert "1 cases that ran" in told
-    assert "1 unfinished uploads ended" in told
-    assert "1 people who were erased since the backup are erased again" in told
+    assert "1 case that ran" in told
+    assert "1 unfinished upload ended" in told
+    assert "1 person who was erased since the backup is erased again" in told
 
 
 def test_a_restored_server_has_the_same_boards_and_receipts_and_loses_nothing(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -12,7 +13,9 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import select
+from typer.testing import CliRunner
 
+from client.commands import app
 from server.accounts import codes
 from server.accounts.codes import Purpose
 from server.accounts.models import Account, Identity
@@ -63,6 +66,15 @@ def code_of(answer: httpx.Response, status: int) -> str:
 
 def bearer(person: Person) -> dict[str, str]:
     return {"Authorization": f"Bearer {person.token}"}
+
+
+def test_the_command_that_registers_says_that_a_code_was_mailed(
+    mailing: tuple[str, FastAPI], slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCTOR_CONFIG_DIR", str(tmp_path))
+    who = ["--name", "Ada", "--email", f"{slug}@example.org", "--password", PASSWORD]
+    done = CliRunner().invoke(app, ["register", mailing[0], *who])
+    assert "`proctor verify-address` takes it" in done.stderr, done.output
 
 
 def test_who_registers_verifies_their_address_before_they_found_a_team(

@@ -261,7 +261,9 @@ def test_the_command_and_the_api_say_the_same_and_a_broken_chain_is_an_exit_code
     write(own, "not sealed yet")
     sound = command("audit", "verify", "--from", head, "--anchor", head)
     assert sound.exit_code == 0
-    assert sound.stdout.startswith("Sound: 0 links computed anew; not sealed yet: 1 event\n")
+    assert sound.stdout.startswith(
+        "Sound: 0 links computed anew; 2 heads that you gave are in it; not sealed yet: 1 event\n"
+    )
     wrong = command("audit", "verify", "--anchor", "8:abc")
     assert (wrong.exit_code, "is no head of the audit chain" in wrong.stderr) == (1, True)
     forge(own, "UPDATE events SET why = 'other' WHERE id = FOURTH")

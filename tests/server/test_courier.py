@@ -34,6 +34,7 @@ from server.outbox.service import enqueue_mail, enqueue_webhook
 from server.outbox.tries import Tried, take
 from server.outgoing.outcomes import settle
 from server.settings import Outgoing, Settings
+from server.submissions.models import Submission
 from server.webhooks.addresses import is_public, target_of
 from server.webhooks.models import Endpoint
 from tests.server.conftest import Person, serving
@@ -178,8 +179,10 @@ def test_from_a_submission_to_every_notice_by_receivers_that_fail_first(
         evaluation = in_scoring(lab, team)
         with delivering(smtp=f"smtp://127.0.0.1:{port}"):
             with unit_of_work(sessions) as session:
-                assert tell_ended(session) == 0, "it has not ended"
+                while tell_ended(session):
+                    pass  # what other tests have left
                 row = session.get_one(Evaluation, UUID(evaluation))
+                assert session.get_one(Submission, row.submission_id).told_at is None, "it has not ended"
                 row.move_to(session, EvaluationStatus.SCORED, actor="tests")
                 submission = str(row.submission_id)
             with unit_of_work(sessions) as session:

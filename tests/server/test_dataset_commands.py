@@ -129,7 +129,7 @@ def test_admins_see_the_effect_and_confirm_it_over_the_api(
     activate = f"/admin/datasets/{old['id']}/activate"
     refused = admin.http.post(activate, json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "needs_confirmation")
-    assert "1 scored evaluations no longer count" in refused.json()["detail"]
+    assert "1 scored evaluation no longer counts" in refused.json()["detail"]
     assert refused.headers["content-type"] == "application/problem+json"
     assert short(sessions, lab.slug) == second
     assert admin.http.post(activate, json={"yes": True}).status_code == 204

@@ -161,7 +161,7 @@ def test_choosing_costs_what_waits_and_not_its_square(queue: MakeQueue) -> None:
     for number in range(evaluations // 4):
         waiting.submit(f"team {number}", 1, times=4)
     waiting.run(slots=1, until=lambda: len(waiting.held) == 1)
-    values = parameters(new_id(), SLOT) | {"width": 32}
+    values = parameters(new_id(), SLOT) | {"width": 32, "drains": False}
     with unit_of_work(waiting.sessions) as session:
         explained = " ".join(
             ("EXPLAIN (ANALYZE, FORMAT JSON)", STATEMENT.partition(", leased AS")[0], "SELECT * FROM chosen")

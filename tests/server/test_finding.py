@@ -14,6 +14,7 @@ from server.database import unit_of_work
 from server.datasets.models import Dataset
 from server.evaluations.models import CaseRun, Evaluation
 from server.images.models import Image
+from server.submissions.models import Submission
 from tests.abuse.test_lists import MakePerson, submission_of
 from tests.server.conftest import PASSWORD, Person
 from tests.server.lab import Json, Lab
@@ -111,7 +112,13 @@ def test_one_screen_tells_all_of_a_thing_and_what_its_team_may_be_told(
     pseudonyms = [case["case"] for case in told["evaluation"]["cases"]]
     assert not [name for name in pseudonyms if name in told["participant"]]
     assert any(act.startswith("proctor-admin excuse") for act in told["acts"])
-    assert submission in shown(admin, submission)["logs"]
+    with unit_of_work(lab.sessions) as session:
+        submitted = session.get_one(Submission, UUID(submission))
+        submitted.source_commit, submitted.source_clean = "a" * 40, False
+    of_all = shown(admin, submission)
+    assert submission in of_all["logs"]
+    said = f"commit {'a' * 40}, its tree was not clean, as the team says"
+    assert {"head": "made of", "said": said} in of_all["facts"]
     viewed = admin.http.get("/admin/events", params={"id": evaluation}).json()["items"]
     assert [event["what"] for event in viewed].count("viewed") == 1
     for subject, id_ in (("team", team.team), ("submission", submission)):
@@ -152,6 +159,9 @@ def test_a_name_is_one_word_of_the_commands_that_one_may_type(
 
 def test_the_installation_stands_on_one_screen(lab: Lab, entrant: MakeEntrant, admin: Person) -> None:
     lab.dataset(cases=2)
+    before = admin.http.get("/admin/status").json()
+    lacks = any("no slot takes work" in line.lower() for line in before["to_do"])
+    assert lacks == (before["slots"]["working"] + before["slots"]["idle"] == 0), "a phase is open"
     entrant("Waits").submit()
     lab.worker().lease()
     begin = time.monotonic()

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 import server
+from contract.notices import DeliveryStatus
 from contract.statuses import CaseStatus, EvaluationStatus, Mode, UploadStatus
 from evaluator.verdicts import PlatformFault
 from server.database import Base, unit_of_work
@@ -309,7 +310,12 @@ def test_sql_names_only_statuses_that_there_are() -> None:
 
 
 def test_every_index_of_some_statuses_names_those_of_its_own_table() -> None:
-    own = {"evaluations": EvaluationStatus, "case_runs": CaseStatus, "uploads": UploadStatus}
+    own: dict[str, type[StrEnum]] = {
+        "evaluations": EvaluationStatus,
+        "case_runs": CaseStatus,
+        "uploads": UploadStatus,
+        "outbox_messages": DeliveryStatus,
+    }
     seen = 0
     for table in Base.metadata.tables.values():
         for index in table.indexes:

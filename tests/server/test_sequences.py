@@ -121,12 +121,12 @@ def test_attempts_that_an_activation_gives_back_are_those_that_were_spent(
     with unit_of_work(lab.sessions) as session:
         effect = effect_of(session, session.get_one(Dataset, first))
     assert effect.come_back == 2
-    assert "2 scored evaluations count again, and 1 attempts are spent again" in effect.sentence()
+    assert "2 scored evaluations count again, and 1 attempt is spent again" in effect.sentence()
     bring_back(lab, first)
     assert team.quota()["spent"] == spent == 1
     with unit_of_work(lab.sessions) as session:
         sentence = effect_of(session, session.get_one(Dataset, second)).sentence()
-    assert sentence == "2 scored evaluations no longer count, and 1 attempts are given back"
+    assert sentence == "2 scored evaluations no longer count, and 1 attempt is given back"
 
 
 def test_what_ended_on_cases_that_are_no_longer_in_force_keeps_no_board_from_being_final(

@@ -95,3 +95,7 @@ def test_what_others_wrote_commands_no_terminal() -> None:
     assert not set("".join(printed(table, 80))) & set("\x1b\r\x9b")
     assert not set("".join(printed(table, 10))) & set("\x1b\r\x9b")
     assert harmless("two\nlines\tand \x1b]0;x\x07") == "two\nlines\tand \ufffd]0;x\ufffd"
+
+
+def test_a_listing_without_rows_is_its_title() -> None:
+    assert printed(Listing(("id", "team"), title="Teams"), 80) == ["Teams"]

@@ -52,16 +52,21 @@ def audit(
     if as_json:
         show_json(found)
     else:
-        _show(answer)
+        _show(answer, told=len(anchor or ()) + (since is not None))
     if not answer.sound:
         raise typer.Exit(1)
 
 
-def _show(found: AuditOut) -> None:
+def _show(found: AuditOut, *, told: int) -> None:
     waiting = f"; not sealed yet: {counted(found.unsealed, 'event', 'events')}" if found.unsealed else ""
     links = counted(found.checked, "link", "links")
     if found.sound:
-        say(f"Sound: {links} computed anew{waiting}")
+        heads = (
+            f"; {counted(told, 'head', 'heads')} that you gave {'is' if told == 1 else 'are'} in it"
+            if told
+            else ""
+        )
+        say(f"Sound: {links} computed anew{heads}{waiting}")
     else:
         say(f"Broken in {counted(found.broken, 'place', 'places')}; {links} computed anew{waiting}")
         table = Listing(("link", "", "found"), numbers=frozenset({"link"}), prose=frozenset({"found"}))
@@ -69,5 +74,9 @@ def _show(found: AuditOut) -> None:
             link = "" if place.seq is None else f"{place.seq:,}"
             table.add(link, place.damage.replace("_", " "), place.told)
         show(table)
+        say(
+            "Nothing mends a chain: keep this. 'proctor-admin events ID' says what stands there now, a backup that is "
+            "restored elsewhere what stood there."
+        )
     sealed = "" if found.head.at is None else f", sealed {moment(found.head.at, seconds=True)} UTC"
     say(f"Head {found.head.text}{sealed}")

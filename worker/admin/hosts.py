@@ -9,6 +9,7 @@ from contract.admin import WorkerRow
 from contract.hosts import SuspectedOut
 from contract.reevaluations import ReevaluationMode
 from evaluator.terminal import in_line, say
+from server.accounts.tokens import LOCAL
 from worker.admin.api import Api, api
 from worker.admin.context import fail, make_sure
 from worker.admin.options import AsJson, Data, Server, Yes
@@ -39,7 +40,8 @@ def drain_worker(
     with api(server=server, data=data) as here:
         row = _worker(here, name)
         which = in_line(row.name if slot is None else f"slot {slot} of {row.name}")
-        make_sure(f"{which} gets no new case; {row.name} finishes the {row.running} that it holds.", yes=yes)
+        held = f"; {row.name} finishes the {row.running} that it holds" if row.running else ""
+        make_sure(f"{which} gets no new case{held}.", yes=yes)
         row = _act(here, row, "drain", {"slot": slot, "why": why})
         if wait:
             _until_empty(here, row, slot)
@@ -86,8 +88,16 @@ def retire_worker(
     """
     with api(server=server, data=data) as here:
         row = _worker(here, name)
-        first = f" once it has finished the {row.running} cases that it holds" if wait and row.running else ""
-        make_sure(f"The token of {row.name} ends{first}, and lists leave it out.", yes=yes)
+        first = (
+            f" once it has finished the {counted(row.running, 'case')} that it holds"
+            if wait and row.running
+            else ""
+        )
+        own = " The workers that 'up' started have it: 'worker-token local' lets them in again."
+        told = (
+            f"The token of {row.name} ends{first}, and lists leave it out.{own if row.name == LOCAL else ''}"
+        )
+        make_sure(told, yes=yes)
         if wait and row.revoked_at is None:
             _act(here, row, "drain", {"why": why})
             _until_empty(here, row, None)

@@ -26,6 +26,7 @@ from worker.admin._backup import BackupManifest, differing, erased_in, read_whol
 from worker.admin._backup_database import DUMP, Database, contents, is_empty
 from worker.admin._backup_files import BackupFiles, copied, other_content, read_back
 from worker.admin.backup import Folder, running, sentences
+from worker.admin.tables import counted
 from worker.embedded.account import SetupError
 from worker.embedded.data import CHECKOUT, data_directory, make_directory, prepare, secret
 from worker.embedded.migrations import migrate
@@ -190,11 +191,15 @@ def _settled(database: Database, settings: Settings, erased: list[str]) -> list[
         again = erase_again(session, erased, actor=OPERATOR)
     told = []
     if settled.cases or settled.scorings:
+        cases = counted(settled.cases, "case that ran", "cases that ran")
         told.append(
-            f"{settled.cases} cases that ran, and {settled.scorings} that were being scored, wait again"
+            f"{cases}, and {counted(settled.scorings, 'that was', 'that were')} being scored, wait again"
         )
     if settled.uploads:
-        told.append(f"{settled.uploads} unfinished uploads ended: their teams send them again")
+        told.append(f"{counted(settled.uploads, 'unfinished upload')} ended: teams send them again")
     if again:
-        told.append(f"{again} people who were erased since the backup are erased again")
+        who = counted(
+            again, "person who was erased since the backup is", "people who were erased since the backup are"
+        )
+        told.append(f"{who} erased again")
     return told

@@ -9,9 +9,10 @@ from rich.text import Text
 from contract.admin import EvaluationShown
 from contract.finding import MOST_FOUND, FoundOut, SearchOut, ShownOut
 from contract.intervals import named
+from contract.problems import ErrorCode
 from evaluator.terminal import Console, harmless, in_line, say
 from server.admin.pages import MOST
-from worker.admin.api import Api, api
+from worker.admin.api import Api, Refused, api
 from worker.admin.context import fail
 from worker.admin.options import AsJson, Data, Server
 from worker.admin.tables import Listing, console, moment, show, show_json
@@ -28,6 +29,8 @@ def find(
     data: Data = None,
 ) -> None:
     """Find anything: teams, people, submissions, evaluations, cases, images, uploads, datasets, workers and more."""
+    if not text.strip():
+        fail("Say what to look for: part of a name or address, or how an id or a sha256 begins.")
     with api(server=server, data=data) as here:
         answer = here.get("/admin/find", q=text, limit=limit)
     if as_json:
@@ -64,7 +67,12 @@ def show_one(
     participants of a hidden phase; the text for the participant is.
     """
     with api(server=server, data=data) as here:
-        answer = here.get(f"/admin/show/{id_}")
+        try:
+            answer = here.get(f"/admin/show/{id_}")
+        except Refused as refused:
+            if refused.code != ErrorCode.NOT_AN_ID:
+                raise
+            fail(f"{refused} 'proctor-admin find' finds ids by names, addresses and digests.")
         found = ShownOut.model_validate(answer)
         if log is not None:
             say(_log_of(here, found, log))

@@ -28,7 +28,10 @@ def show_status(as_json: AsJson = False, server: Server = None, data: Data = Non
     for line in found.to_do or ["Nothing needs anybody's attention."]:
         out.print(Text(in_line(line), "bold" if found.to_do else "green"))
     out.print()
-    out.print(_phases(found.phases))
+    if found.phases:
+        out.print(_phases(found.phases))
+    else:
+        out.print("No challenge yet: 'proctor-admin apply FILE' makes one of its file.")
     about = Listing(("", " "), prose=frozenset((" ",)))
     for head, said in _facts(found):
         about.add(head, said)

@@ -60,6 +60,8 @@ class Listing:
         shown = [at for at, _ in enumerate(self.heads) if any(row[at] for row in self.rows)]
         if self.title:
             yield Text(self.title)
+        if not shown:
+            return
         for listing in (self, self._shortened()):
             if listing._width(shown) <= options.max_width:
                 yield listing._table(shown)

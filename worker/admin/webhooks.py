@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import typer
 
 from contract.admin import TeamRow
-from contract.notices import NoticeKind
 from contract.webhooks import WebhookAct, WebhookOut
 from evaluator.terminal import in_line, say
 from worker.admin.api import api
@@ -27,7 +26,8 @@ def webhooks(
         str, typer.Argument(help="The address to add, or a webhook's id.", metavar="URL|ID")
     ] = "",
     kind: Annotated[
-        list[NoticeKind] | None, typer.Option(help="Only these kinds; as often as needed.")
+        list[str] | None,
+        typer.Option(help="Only this kind, such as disk.low; as often as needed.", metavar="KIND"),
     ] = None,
     challenge: Annotated[str | None, typer.Option(help="Of its organizers, and not of the admins.")] = None,
     as_json: AsJson = False,

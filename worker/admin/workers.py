@@ -52,7 +52,7 @@ def show_workers(
         else:
             show(
                 _listed(rows),
-                otherwise="No run worker has a token yet; 'proctor-admin worker-token' makes one.",
+                otherwise="No run worker has a valid token; 'proctor-admin worker-token NAME' makes one.",
             )
     elif as_json:
         show_json(
