@@ -180,11 +180,7 @@ def require_gone(lab: Lab, eve: Person, team: str) -> None:
 
 
 def test_an_erased_person_is_nobody_and_what_was_scored_stays(
-    lab: Lab,
-    person: Callable[..., Person],
-    admin: Person,
-    command: Admin,
-    tmp_path: Path,
+    lab: Lab, person: Callable[..., Person], admin: Person, command: Admin, tmp_path: Path
 ) -> None:
     eve = person("Eve Example")
     team = lab.entrant(eve.http, "Eve Example's")

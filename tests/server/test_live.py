@@ -199,6 +199,11 @@ def test_a_server_that_stops_does_not_wait_for_its_streams(
     other.close()
 
 
+def ends(stream: Events) -> bool:
+    """Whether it ends soon; what the clock changed of a place in the queue may come before."""
+    return any(stream.next() is None for _ in range(3))
+
+
 def test_who_may_not_see_it_any_more_is_told_nothing(
     lab: Lab,
     team: Entrant,
@@ -219,9 +224,9 @@ def test_who_may_not_see_it_any_more_is_told_nothing(
         with stream(team.http, submission) as third:
             third.statuses()
             team.http.delete(f"/tokens/{made['id']}")
-            assert first.next() is None, "its token was revoked"
+            assert ends(first), "its token was revoked"
             team.http.delete(f"/teams/{team.team}/members/{member.id}")
-            assert second.next() is None, "they have left the team"
+            assert ends(second), "they have left the team"
             assert first.beats + second.beats > 0
             begin(lab, submission)
             assert third.statuses() == ["running"], "whose stream goes on"

@@ -272,6 +272,8 @@ def test_the_commands_say_what_a_role_means_and_ask_here_and_elsewhere(
     assert "Nobody has an account" in words(command("name-organizer", lab.slug, "x@example.org"))
     there = ("--server", served[0])
     monkeypatch.setenv("PROCTOR_TOKEN", ada.token)
+    mistyped = command("organizers", lab.slug, "--server", served[0].removeprefix("http://"))
+    assert "is no server's address" in words(mistyped)
     assert "Only an admin" in words(command("name-organizer", lab.slug, bob.email, *there))
     done = command("name-organizer", lab.slug, bob.email, "--observer", "--yes", *there)
     assert words(done) == f"{bob.email} is an observer of {lab.slug}."
