@@ -54,6 +54,10 @@ class Events:
         assert event is not None
         return [one["status"] for one in json.loads(event["data"])["evaluations"]]
 
+    def reach(self, status: str) -> bool:
+        """Whether its evaluation comes to stand so; of one that waits the place in the queue may change before."""
+        return any(self.statuses() == [status] for _ in range(4))
+
 
 @contextmanager
 def stream(http: httpx.Client, submission: str, last: str | None = None, **params: int) -> Iterator[Events]:
@@ -101,7 +105,7 @@ def test_a_stream_tells_each_state_as_it_is_shown_and_ends_with_the_submission(
         assert first["event"] == "state"
         assert json.loads(first["data"]) == team.http.get(f"/submissions/{submission}").json()
         begin(lab, submission)
-        assert events.statuses() == ["running"]
+        assert events.reach("running")
         end(lab, submission)
         last = events.next()
         assert last is not None
@@ -165,7 +169,7 @@ def test_a_client_that_never_reads_is_cut_off_and_nobody_else_feels_it(
                 assert time.monotonic() < deadline, "it is held for ever"
                 time.sleep(0.05)
             begin(lab, submission)
-            assert events.statuses() == ["running"]
+            assert events.reach("running")
 
 
 def test_whoever_comes_back_is_told_only_what_is_new(
@@ -178,7 +182,7 @@ def test_whoever_comes_back_is_told_only_what_is_new(
         other = httpx.Client(base_url=f"{elsewhere}/api/v1", headers=team.http.headers, timeout=30)
         with other, stream(other, submission, first["id"]) as events:
             begin(lab, submission)
-            assert events.statuses() == ["running"], "of another server, and not what was seen"
+            assert events.reach("running"), "of another server, and not what was seen"
             with stream(other, submission, "of no state") as late:
                 assert late.statuses() == ["running"]
         third = httpx.Client(base_url=f"{elsewhere}/api/v1", headers=team.http.headers, timeout=30)
@@ -229,7 +233,7 @@ def test_who_may_not_see_it_any_more_is_told_nothing(
             assert ends(second), "they have left the team"
             assert first.beats + second.beats > 0
             begin(lab, submission)
-            assert third.statuses() == ["running"], "whose stream goes on"
+            assert third.reach("running"), "whose stream goes on"
         assert by_token.get(f"/submissions/{submission}/events").status_code == 401
         assert member.http.get(f"/submissions/{submission}/events").status_code == 404
 
