@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from client.errors import ArchiveRefused, ClientError, Exit, Local
 from contract.evaluations import ReceiptKeyOut, ReceiptOut
-from contract.signing import verify
+from evaluator.signing import verify
 from sandbox.archive import ArchiveInvalid, BlobWriter, HashOnly, ToolMissing, check_archive
 
 _MOST = 64 * 2**20

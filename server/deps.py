@@ -7,7 +7,7 @@ costs a change of threads.
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -53,3 +53,9 @@ async def get_blobs(settings: SettingsDep) -> BlobStore:
 
 
 BlobsDep = Annotated[BlobStore, Depends(get_blobs)]
+
+
+class CsvResponse(Response):
+    """What the API's description says of answers that are CSV."""
+
+    media_type = "text/csv"

@@ -12,15 +12,11 @@ from evaluator.bundle._derive import derive
 from evaluator.bundle._manifest import BOARD, SUMS, Bundle, BundleError, libraries
 from evaluator.bundle._ranked import Reports, boards_of, key_of
 from evaluator.bundle._shown import shown_boards, wrong_scores, wrong_table
-from evaluator.bundle._signed import (
-    can_verify,
-    receipts_of,
-    wrong_receipts,
-    wrong_statement,
-)
+from evaluator.bundle._signed import receipts_of, wrong_receipts, wrong_statement
 from evaluator.bundle._sums import files_of, wrong_sums
 from evaluator.bundle._values import made_again
 from evaluator.metrics.registry import UnknownMetric, lookup
+from evaluator.signing import can_verify
 from evaluator.version import evaluator_version
 
 _NEAR = 1e-9

@@ -1,10 +1,8 @@
 """What the installation signed: each receipt, and the checksums with the moment they were made.
 
-Signatures are Ed25519 over canonical JSON. The evaluator itself needs no cryptography: where that package is not
-installed, signatures are not checked, and that is said.
+Where cryptography is not installed, signatures are not checked, and that is said.
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -12,40 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.bundle._manifest import MADE, SUMS, Bundle, BundleError
-
-
-def canonical(content: Mapping[str, Any]) -> bytes:
-    """The bytes that are signed: keys sorted, no blanks; its numbers are as the platform's database gives them back."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
-def can_verify() -> bool:
-    """Whether signatures can be checked here."""
-    try:
-        import cryptography  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-def _holds(content: Mapping[str, Any], signature: str, keys: Collection[str]) -> bool:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    for key in keys:
-        try:
-            public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key))
-            public.verify(base64.b64decode(signature), canonical(content))
-        except (InvalidSignature, ValueError):
-            continue
-        return True
-    return False
+from evaluator.signing import can_verify, verify
 
 
 def statement_of(folder: Path, made_at: str, audit_head: Any) -> dict[str, Any]:
     """What is signed of a whole bundle."""
     digest = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
     return {"bundle": 1, "sums": f"sha256:{digest}", "made_at": made_at, "audit_head": audit_head}
+
+
+def _holds(content: Mapping[str, Any], signature: str, keys: Collection[str]) -> bool:
+    return any(verify(content, signature, key) for key in keys)
 
 
 def wrong_statement(bundle: Bundle) -> Iterator[str]:

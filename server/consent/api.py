@@ -12,7 +12,7 @@ from server.agreements import service as agreements
 from server.agreements.views import agreement_out
 from server.challenges.service import get_challenge
 from server.consent import drafts, service
-from server.deps import SessionDep
+from server.deps import CsvResponse, SessionDep
 from server.organizers.access import observer_of, organizer_of
 
 router = APIRouter(tags=["agreements"])
@@ -22,10 +22,6 @@ After = Annotated[UUID | None, Query(description="`id` of the last one of the pa
 
 class _Text(Response):
     media_type = "text/plain"
-
-
-class _Csv(Response):
-    media_type = "text/csv"
 
 
 @router.get("/challenges/{slug}/agreements")
@@ -101,7 +97,9 @@ def list_acceptances(
     return service.acceptances(session, agreement, lacking=lacking, after=after, limit=limit)
 
 
-@router.get("/organize/{slug}/agreements/{digest}/acceptances.csv", response_class=_Csv, tags=["organizers"])
+@router.get(
+    "/organize/{slug}/agreements/{digest}/acceptances.csv", response_class=CsvResponse, tags=["organizers"]
+)
 def get_acceptances_csv(session: SessionDep, user: UserDep, slug: Name, digest: Digest) -> Response:
     """The same as CSV, all of it, each row with the version and its digest."""
     challenge = get_challenge(session, slug)

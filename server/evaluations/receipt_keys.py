@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.problems import ErrorCode
-from contract.signing import verify
+from evaluator.signing import verify
 from server import events
 from server.errors import Conflict
 from server.evaluations.receipts import public_key

@@ -12,8 +12,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from contract.signing import canonical
 from evaluator.scoring import Report
+from evaluator.signing import canonical
 from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Receipt
 from server.settings import Settings

@@ -6,7 +6,7 @@ from contract.leaderboard import LeaderboardOut
 from contract.texts import Name
 from server.accounts.deps import ViewerDep
 from server.challenges.service import get_challenge
-from server.deps import SessionDep
+from server.deps import CsvResponse, SessionDep
 from server.leaderboard import service
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
@@ -15,12 +15,8 @@ from server.leaderboard.spreadsheet import as_csv
 router = APIRouter(tags=["leaderboards"])
 
 
-class _Csv(Response):
-    media_type = "text/csv"
-
-
 @router.head("/challenges/{slug}/leaderboards/{phase}.csv", include_in_schema=False)
-@router.get("/challenges/{slug}/leaderboards/{phase}.csv", response_class=_Csv)
+@router.get("/challenges/{slug}/leaderboards/{phase}.csv", response_class=CsvResponse)
 def get_csv(request: Request, session: SessionDep, viewer: ViewerDep, slug: Name, phase: Name) -> Response:
     """The values of every board as CSV; `task` names the board, `unranked` says why a row is shown and not ranked."""
     challenge = get_challenge(session, slug)

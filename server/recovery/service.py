@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
-from contract.signing import verify
 from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
+from evaluator.signing import verify
 from server import events
 from server.challenges.models import Challenge
 from server.evaluations.models import CaseRun, Evaluation

@@ -19,7 +19,7 @@ from server.accounts.deps import UserDep
 from server.accounts.principals import Organizer, User
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
-from server.deps import SessionDep, SettingsDep
+from server.deps import CsvResponse, SessionDep, SettingsDep
 from server.organizers.access import observer_of, organizer_of
 from server.plans.access import code_of
 from server.queue.waiting import require_place
@@ -32,10 +32,6 @@ router = APIRouter(prefix="/organize", tags=["organizers"])
 
 _ALL = "/{slug}/reevaluations"
 _ONE = "/{slug}/reevaluations/{reevaluation_id}"
-
-
-class _Csv(Response):
-    media_type = "text/csv"
 
 
 Before = Annotated[ReevaluationId | None, Query(description="The last re-evaluation of the page before")]
@@ -89,7 +85,7 @@ def preview_reevaluation(
     return views.preview_out(session, challenge, reevaluation, settings)
 
 
-@router.get(_ONE + "/preview.csv", response_class=_Csv)
+@router.get(_ONE + "/preview.csv", response_class=CsvResponse)
 def get_reevaluation_csv(
     session: SessionDep, settings: SettingsDep, user: UserDep, slug: Name, reevaluation_id: ReevaluationId
 ) -> Response:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from contract.signing import canonical
+from evaluator.signing import canonical
 from server.database import unit_of_work
 from server.evaluations import receipts
 from server.evaluations.models import Evaluation

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contract.signing import verify
+from evaluator.signing import verify
 from evaluator.spec import Challenge
 from tests.e2e.conftest import HERE, Join
 from tests.e2e.datasets import write_task

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contract.signing import verify
+from evaluator.signing import verify
 from evaluator.spec import Challenge
 from tests.e2e.conftest import FOMO26, HERE, Join
 from tests.e2e.installation import Installation

@@ -13,7 +13,7 @@ import httpx
 from sqlalchemy import func, select, text, update
 
 from contract.organizers import Role
-from contract.signing import verify
+from evaluator.signing import verify
 from server.accounts.models import Account
 from server.challenges.models import Challenge
 from server.challenges.service import apply, get_challenge

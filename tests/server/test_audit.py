@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from contract.audit import Damage
-from contract.signing import verify
+from evaluator.signing import verify
 from server import events
 from server.audit.chain import BEGINNING, Head
 from server.audit.checking import Found, check

@@ -5,8 +5,8 @@ from base64 import b64decode
 
 import httpx
 
-from contract.signing import verify
 from evaluator.scoring import MetricReport
+from evaluator.signing import verify
 from evaluator.spec import Challenge
 from server.database import unit_of_work
 from server.evaluations import scoring

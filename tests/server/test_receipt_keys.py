@@ -6,8 +6,8 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
-from contract.signing import verify
 from evaluator.scoring import MetricReport
+from evaluator.signing import verify
 from server.database import unit_of_work
 from server.errors import Conflict
 from server.evaluations import receipts, scoring
