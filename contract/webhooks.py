@@ -34,6 +34,10 @@ class WebhookAct(StrEnum):
     ENABLE = "enable"  # sends again to one that was disabled
 
 
+ACTS = ("list", "add", "remove", *WebhookAct)
+"""What the commands do with webhooks."""
+
+
 class WebhookActIn(BaseModel):
     """What to do."""
 

@@ -24,11 +24,10 @@ from client.errors import WrongUsage
 from client.show import notice_kinds_table
 from contract.accounts import Scope
 from contract.notices import NoticeKind, NoticeOut, NoticeSettingsOut
-from contract.webhooks import WebhookAct, WebhookOut
+from contract.webhooks import ACTS, WebhookAct, WebhookOut
 from evaluator.terminal import in_line, say_json
 
 _SHOWN = 20
-_ACTS = ("list", "add", "remove", *WebhookAct)
 
 
 @app.command()
@@ -106,7 +105,7 @@ def _show_settings(found: NoticeSettingsOut, as_json: bool, changed: Collection[
 
 @app.command()
 def webhooks(
-    act: Annotated[str, typer.Argument(help=f"What to do: {', '.join(_ACTS)}.")] = "list",
+    act: Annotated[str, typer.Argument(help=f"What to do: {', '.join(ACTS)}.")] = "list",
     which: Annotated[
         str, typer.Argument(help="The address to add, or an id or how it ends.", metavar="URL|ID")
     ] = "",
@@ -119,9 +118,9 @@ def webhooks(
     as_json: JsonOption = False,
 ) -> None:
     """Have your team's news sent to a program of yours, signed. For captains."""
-    if act not in _ACTS or (act != "list" and not which):
+    if act not in ACTS or (act != "list" and not which):
         raise WrongUsage(
-            "Say what to do: proctor webhooks add URL, or with the ID of one of the list.", ", ".join(_ACTS)
+            "Say what to do: proctor webhooks add URL, or with the ID of one of the list.", ", ".join(ACTS)
         )
     with signed_in() as client:
         own = team or choose_team(client, choose_challenge(client, challenge).slug, None)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from contract.admin import TeamRow
-from contract.webhooks import WebhookAct, WebhookOut
+from contract.webhooks import ACTS, WebhookOut
 from evaluator.terminal import in_line, say
 from worker.admin.api import api
 from worker.admin.context import fail
@@ -16,12 +16,11 @@ from worker.admin.options import AsJson, ChallengeArgument, Data, Server
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
-_ACTS = ("list", "add", "remove", *WebhookAct)
 
 
 @app.command("webhooks")
 def webhooks(
-    act: Annotated[str, typer.Argument(help=f"What to do: {', '.join(_ACTS)}.")] = "list",
+    act: Annotated[str, typer.Argument(help=f"What to do: {', '.join(ACTS)}.")] = "list",
     which: Annotated[
         str, typer.Argument(help="The address to add, or a webhook's id.", metavar="URL|ID")
     ] = "",
@@ -35,8 +34,8 @@ def webhooks(
     data: Data = None,
 ) -> None:
     """Have what organizers or admins are told sent to a program, signed; each with what became of its last message."""
-    if act not in _ACTS or (act != "list" and not which):
-        fail(f"Say what to do: {', '.join(_ACTS)}; all but list take an address or an id.")
+    if act not in ACTS or (act != "list" and not which):
+        fail(f"Say what to do: {', '.join(ACTS)}; all but list take an address or an id.")
     where = f"{f'/organize/{challenge}' if challenge else '/admin'}/webhooks"
     with api(server=server, data=data) as here:
         if act == "add":
