@@ -26,9 +26,14 @@ class ErrorCode(StrEnum):
         "database_away",
         "the server's database does not answer; what was asked for may have been done",
     )
+    FORM_FROM_ELSEWHERE = (
+        "form_from_elsewhere",
+        "no page of this server, as it was made for this browser, sent this form; load the page again",
+    )
     HEADERS_TOO_LARGE = "headers_too_large", "too many headers, or too many bytes of them"
     HEADERS_TOO_SLOW = "headers_too_slow", "the headers did not come in time"
     INTERNAL_ERROR = "internal_error", "an error of the server's own"
+    INVALID_FORM = "invalid_form", "this is no form of a page, or a value is not what its field takes"
     INVALID_REQUEST = "invalid_request", "fields are missing or wrong; `problems` names them"
     INVALID_VALUE = "invalid_value", "a value that no record can have"
     METHOD_NOT_ALLOWED = "method_not_allowed", "this address takes other methods; `Allow` names them"

@@ -28,6 +28,7 @@ from server.consignments.api import router as consignments
 from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
+from server.forms.middleware import Browsers
 from server.front.budgets import Budget
 from server.front.metering import Metered
 from server.front.middleware import Front, State
@@ -72,7 +73,7 @@ from server.uploads.api import router as uploads
 from server.usage.api import router as usage
 from server.versions.api import router as datasets
 from server.web.api import health
-from server.web.api import router as web
+from server.web.routers import PAGES
 from server.webhooks.api import of_challenge, of_installation, of_team
 
 API = "/api/v1"
@@ -131,7 +132,7 @@ _ROUTERS = (
     ),
     ("", health),
     ("", sign_in_pages),
-    ("", web),
+    *(("", router) for router in PAGES),
 )
 
 
@@ -196,6 +197,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(Front, state=app.state.front)
     app.add_middleware(BoardsFirst, memory=app.state.boards)
+    app.add_middleware(Browsers, settings=settings)
     app.add_middleware(SafeHeaders)  # the last one added is asked first
     if settings.metrics_address is not None:
         app.add_middleware(Metered)

@@ -1,23 +1,67 @@
-"""How a page is made: templates, and the headers that let it load nothing from elsewhere and run no script."""
+"""How a page is made: templates, who looks at it, and the headers that let it load nothing from elsewhere."""
 
+import gzip
 import re
-from datetime import UTC, datetime
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 
 from contract.leaderboard import BoardOut, Valued
+from server import assets
+from server.browser.cookies import browser_of
 
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
-_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-WITH_SCRIPT = f"{_POLICY}; script-src 'self'; connect-src 'self'"
-"""The policy of the one page that needs a script, which asks this server for the API's description."""
+"""What pages may load: nothing from elsewhere, and no script or style that stands in a page itself."""
+WITH_DATA_IMAGES = POLICY.replace("img-src 'self'", "img-src 'self' data:")
+"""The policy of pages whose script draws pictures from what it has loaded."""
+OF_SWAGGER = WITH_DATA_IMAGES
+"""The policy of the API's documentation, whose script draws its icons itself."""
+
+_LEAST_PACKED = 1_000  # bytes
+_PACKED = 5  # of nine: one that is better takes longer than it saves
+
+
+@dataclass(frozen=True)
+class Looking:
+    """Who looks at a page, as its head shows it; nobody in particular where `name` is None.
+
+    organizes: the challenges that this person may see everything of, with whether they decide there. unread: notices.
+    """
+
+    name: str | None = None
+    is_admin: bool = False
+    organizes: Sequence[tuple[str, bool]] = ()
+    unread: int = 0
+
+    def observes(self, slug: str) -> bool:
+        """Whether this person may see everything of a challenge."""
+        return self.is_admin or any(name == slug for name, _ in self.organizes)
+
+    def decides(self, slug: str) -> bool:
+        """Whether this person decides in a challenge."""
+        return self.is_admin or any(name == slug and decides for name, decides in self.organizes)
+
+
+NOBODY = Looking()
+_SOMEBODY = Looking(name="Account")
+_KEY = "proctor.looking"
+
+
+def note_looking(request: Request, looking: Looking) -> None:
+    """Notes who looks at the page that answers this request, whatever becomes of it."""
+    request.scope[_KEY] = looking
 
 
 def moment(at: datetime) -> str:
@@ -25,9 +69,50 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def day(at: datetime) -> str:
+    """A date as pages write it, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+def machine_time(at: datetime) -> str:
+    """A time for `datetime` attributes."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def lasting(seconds: float | timedelta | None) -> str:
+    """A duration in the two largest units that tell it: 3 d 4 h, 5 min 2 s, 0.4 s."""
+    if seconds is None:
+        return "–"
+    left = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+    if left < 10:
+        return f"{left:.1f} s"
+    parts: list[tuple[int, str]] = []
+    for name, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, left = divmod(round(left), size)
+        if count or parts:
+            parts.append((count, name))
+    return " ".join(f"{count} {name}" for count, name in parts[:2] if count)
+
+
+def size(count: float | None) -> str:
+    """Bytes in the unit that tells them with three digits."""
+    if count is None:
+        return "–"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(count) < 1024:
+            return f"{count:.3g} {unit}" if unit != "B" else f"{int(count)} B"
+        count /= 1024
+    return f"{count:,.1f} TiB"
+
+
 def short_digests(text: str) -> str:
     """A sentence with the beginnings of its digests, which are wider than a telephone."""
     return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", text)
+
+
+def short_id(id_: object) -> str:
+    """The end of an id: of those made at one time, what tells them apart."""
+    return str(id_)[-12:]
 
 
 def footnotes(board: BoardOut) -> list[str]:
@@ -38,15 +123,76 @@ def footnotes(board: BoardOut) -> list[str]:
     return list(dict.fromkeys(note for note in said if note))
 
 
-_templates.env.filters |= {"moment": moment, "footnotes": footnotes, "short_digests": short_digests}
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+_templates.env.filters |= {
+    "day": day,
+    "footnotes": footnotes,
+    "lasting": lasting,
+    "machine_time": machine_time,
+    "moment": moment,
+    "plural": plural,
+    "short_digests": short_digests,
+    "short_id": short_id,
+    "size": size,
+}
+_templates.env.globals |= {"asset": assets.address, "third_party": assets.third_party}
+_templates.env.trim_blocks = _templates.env.lstrip_blocks = True
 
 
 def page(
-    request: Request, name: str, *, status: int = 200, policy: str = _POLICY, **content: object
+    request: Request,
+    name: str,
+    *,
+    status: int = 200,
+    policy: str = POLICY,
+    looking: Looking | None = None,
+    **content: Any,
 ) -> HTMLResponse:
-    """The template `name` filled with `content`."""
-    response = _templates.TemplateResponse(request, name, content, status_code=status)
+    """The template `name` filled with `content`, for who is looking, as noted, or for `looking`.
+
+    A page for somebody is not kept anywhere. One for nobody in particular is the same for everybody, unless its
+    template asks for `csrf`: then its reader gets a visit, by which its forms are known.
+    """
+    browser = browser_of(request.scope)
+    if looking is None:
+        known = browser is not None and browser.token is not None
+        looking = request.scope.get(_KEY) or (_SOMEBODY if known else NOBODY)
+    visit: list[str] = []
+
+    def csrf() -> str:
+        if browser is None:
+            return ""
+        if browser.form_token is not None:
+            return browser.form_token
+        if not visit:
+            visit.append(secrets.token_urlsafe(18))
+        return browser.keys.form_token(visit[0])
+
+    said = None if browser is None else browser.said
+    own = {"looking": looking, "csrf": csrf, "said": said, "path": request.url.path}
+    response = _templates.TemplateResponse(request, name, {**own, **content}, status_code=status)
     response.headers["Content-Security-Policy"] = policy
+    if browser is not None and visit:
+        browser.begin_visit(response, visit[0])
+    if browser is not None and said is not None:
+        browser.said_it(response)
+    if browser is not None and (visit or said or looking is not NOBODY):
+        response.headers["Cache-Control"] = "no-store"
+    return response if looking is NOBODY else _packed(request, response)
+
+
+def _packed(request: Request, response: HTMLResponse) -> HTMLResponse:
+    """The page compressed, for a browser that takes it so."""
+    if len(response.body) < _LEAST_PACKED or "gzip" not in request.headers.get("accept-encoding", ""):
+        return response
+    response.body = gzip.compress(bytes(response.body), compresslevel=_PACKED, mtime=0)
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Content-Length"] = str(len(response.body))
+    response.headers.add_vary_header("Accept-Encoding")
     return response
 
 
@@ -59,3 +205,9 @@ def error_page(request: Request, status: int, title: str, detail: str) -> HTMLRe
     """What went wrong, as a page; what is closed to its reader leads back to the challenge that it is of."""
     slug = request.path_params.get("slug") if status == HTTPStatus.FORBIDDEN else None
     return page(request, "error.html", status=status, code=status, title=title, detail=detail, slug=slug)
+
+
+def listed(values: Iterable[str]) -> str:
+    """Names as a sentence has them: a, b and c."""
+    *rest, last = list(values) or [""]
+    return f"{', '.join(rest)} and {last}" if rest else last

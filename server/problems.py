@@ -4,11 +4,12 @@ import errno
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute, iter_route_contexts
 from psycopg.errors import DiskFull
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
@@ -72,6 +73,9 @@ def _answer(
     REFUSALS.labels(code).inc()
     if (id_ := requests.id_of(request.scope)) is not None:
         extra["instance"] = f"urn:proctor:request:{id_}"
+    if status == HTTPStatus.UNAUTHORIZED and wants_page(request) and request.method == "GET":
+        then = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?{urlencode({'then': then})}", status_code=HTTPStatus.SEE_OTHER)
     if not wants_page(request):
         return problem_response(status, code, title, detail, headers=headers, **extra)
     response = error_page(request, status, title, detail)

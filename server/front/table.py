@@ -62,7 +62,10 @@ _LEASES = "/api/v1/worker/leases"
 
 _SPECIAL = {
     ("GET", "/healthz"): _MEMORY,
-    ("GET", "/static/proctor.css"): _MEMORY,
+    ("GET", "/assets/{digest}/{name}"): _MEMORY,
+    ("GET", "/sign-in"): _MEMORY,
+    ("GET", "/register"): _MEMORY,
+    ("GET", "/reset"): _MEMORY,
     ("GET", "/api/v1/openapi.json"): _BOARD,
     ("GET", "/api/v1/receipts/key"): _BOARD,
     ("GET", "/api/v1/receipts/keys"): _BOARD,
@@ -102,9 +105,25 @@ _SPECIAL = {
 """Routes that differ from what their path's beginning says."""
 
 
+_OF_PEOPLE = (
+    "/account",
+    "/notices",
+    "/submissions",
+    "/evaluations",
+    "/challenges/{slug}/mine",
+    "/challenges/{slug}/submit",
+    "/challenges/{slug}/team",
+)
+"""Pages of people who are signed in."""
+
+
 def _usual(template: str) -> Rule:
+    if template.startswith(_OF_PEOPLE):
+        return Rule("participants")
+    if template.startswith(("/organize", "/admin")):
+        return Rule("admins")
     if not template.startswith("/api/"):
-        return _BOARD  # pages
+        return _BOARD  # pages that anybody may see
     if template.startswith(("/api/v1/admin/", "/api/v1/organize/")):
         return Rule("admins")
     return Rule("workers" if template.startswith("/api/v1/worker/") else "participants")

@@ -29,10 +29,6 @@ from server.sign_in.relying import RelyingParty
 router = APIRouter(include_in_schema=False)
 
 COOKIE = "proctor_sign_in"
-_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'self'"
-)
 _Key = Annotated[str, Line(100)]
 _Answer = TypeVar("_Answer")
 
@@ -42,9 +38,7 @@ def ask_for_code(request: Request, key: _Key, session: SessionDep, parties: Part
     """Says who asks for the log-in, and asks for what the terminal shows."""
     row = service.waiting(session, key)
     title = _party(parties, row.provider).provider.called
-    return page(
-        request, "sign_in.html", policy=_POLICY, title=title, asked_by=row.asked_by, links=row.user_id
-    )
+    return page(request, "sign_in.html", title=title, asked_by=row.asked_by, links=row.user_id)
 
 
 @router.post("/sign-in/{key}", response_class=HTMLResponse)

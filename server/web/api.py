@@ -1,7 +1,5 @@
 """The pages: the list of challenges, a challenge, a leaderboard, the API's documentation, and the health checks."""
 
-from pathlib import Path
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
@@ -17,10 +15,11 @@ from server.errors import database_away
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
-from server.pages import WITH_SCRIPT, page
+from server.pages import OF_SWAGGER, page
 from server.phases.commitments import committed_phases
 from server.questions import service as questions
 from server.queue.slots import standstill
+from server.web.looking import VisitorDep
 
 router = APIRouter(include_in_schema=False)
 health = APIRouter(tags=["health"])
@@ -29,13 +28,10 @@ _NEWS = 50
 """Announcements and answers that a challenge's page shows; the API has all of them."""
 _AMENDMENTS = 20
 """As many as a challenge's page shows."""
-_STATIC = Path(__file__).parent / "static"
-_CSS = (_STATIC / "proctor.css").read_text(encoding="utf-8")
-_DOCS_SCRIPT = (_STATIC / "docs.js").read_text(encoding="utf-8")
 
 
 @router.get("/", response_class=HTMLResponse)
-def index(request: Request, session: SessionDep) -> HTMLResponse:
+def index(request: Request, session: SessionDep, visitor: VisitorDep) -> HTMLResponse:
     """Every challenge and its public leaderboards."""
     at = now(session)
     listed = [(challenge, challenge.spec) for challenge in challenges.list_challenges(session)]
@@ -45,7 +41,9 @@ def index(request: Request, session: SessionDep) -> HTMLResponse:
 
 
 @router.get("/challenges/{slug}", response_class=HTMLResponse)
-def challenge_page(request: Request, session: SessionDep, settings: SettingsDep, slug: Name) -> HTMLResponse:
+def challenge_page(
+    request: Request, session: SessionDep, settings: SettingsDep, visitor: VisitorDep, slug: Name
+) -> HTMLResponse:
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), now(session)
     spec = challenge.spec
@@ -71,7 +69,9 @@ def challenge_page(request: Request, session: SessionDep, settings: SettingsDep,
 
 
 @router.get("/challenges/{slug}/agreements/{digest}", response_class=HTMLResponse)
-def agreement_page(request: Request, session: SessionDep, slug: Name, digest: Name) -> HTMLResponse:
+def agreement_page(
+    request: Request, session: SessionDep, visitor: VisitorDep, slug: Name, digest: Name
+) -> HTMLResponse:
     """A version of a document that people accept, as it is written."""
     challenge = challenges.get_challenge(session, slug)
     agreement = get_agreement(session, challenge, digest)
@@ -80,33 +80,23 @@ def agreement_page(request: Request, session: SessionDep, slug: Name, digest: Na
 
 @router.head("/challenges/{slug}/leaderboards/{phase}")
 @router.get("/challenges/{slug}/leaderboards/{phase}", response_class=HTMLResponse)
-def leaderboard(request: Request, session: SessionDep, slug: Name, phase: Name) -> Response:
+def leaderboard(
+    request: Request, session: SessionDep, visitor: VisitorDep, slug: Name, phase: Name
+) -> Response:
     """The leaderboards of a phase."""
     challenge = challenges.get_challenge(session, slug)
-    require_visible(session, challenge, phase, None)
+    require_visible(session, challenge, phase, visitor.user)
 
     def shown(board: Board) -> Response:
         return page(request, "leaderboard.html", board=board.out, spec=board.spec)
 
-    return board_answer(request, session, challenge, phase, "html", shown)
-
-
-@router.get("/static/proctor.css")
-async def css() -> Response:
-    """The style sheet of all pages."""
-    return Response(_CSS, media_type="text/css", headers={"Cache-Control": "max-age=300"})
-
-
-@router.get("/static/docs.js")
-async def docs_script() -> Response:
-    """What starts the page of the API's documentation."""
-    return Response(_DOCS_SCRIPT, media_type="text/javascript", headers={"Cache-Control": "max-age=300"})
+    return board_answer(request, session, challenge, phase, "html", shown, viewer=visitor.user)
 
 
 @router.get("/docs", response_class=HTMLResponse)
 async def api_docs(request: Request) -> HTMLResponse:
     """The API's documentation, from files of this installation."""
-    return page(request, "docs.html", policy=WITH_SCRIPT)
+    return page(request, "docs.html", policy=OF_SWAGGER)
 
 
 @health.get("/healthz")

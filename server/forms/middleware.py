@@ -1,0 +1,250 @@
+"""Browsers before everything else that answers: their cookies become tokens, and their forms requests of the API.
+
+So a page can do what the API can, and nothing else; who may, what is counted, what is written down and what is refused
+is decided where it is for everybody.
+"""
+
+import re
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from contract.problems import ErrorCode
+from server.accounts.log_ins import SESSION_LASTS
+from server.browser.cookies import Browser, remember
+from server.browser.keys import Keys
+from server.errors import Forbidden, Problem
+from server.forms.asking import Answered, as_json, ask, request_of
+from server.forms.form import Form, is_local
+from server.front import body
+from server.pages import page
+from server.problems import answer_to
+from server.settings import Settings
+
+TOKEN_HEADER = "X-Form-Token"  # noqa: S105 - a header, and no token
+"""What scripts of pages send along with whatever changes something: the page's token."""
+
+_API = "/api/v1/"
+_MOST = 4 * 2**20  # bytes of a form: a challenge file fits
+_MOST_OF_STRANGERS = 64 * 2**10
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_FORM = "application/x-www-form-urlencoded"
+_OPENS = frozenset({"/api/v1/sessions", "/api/v1/sign-ins/accounts"})
+_ENDS = frozenset(
+    {("DELETE", "/api/v1/sessions/current"), ("DELETE", "/api/v1/sessions"), ("POST", "/api/v1/me/close")}
+)
+_SECRETS = ("token", "code", "secret")
+_CONFIRMS = {"/api/v1/admin/challenges": "confirmed:bool"}
+"""The field that says yes to what has consequences, where it is not `yes`."""
+
+
+class Browsers:
+    """Stands before the application, inside of what completes headers. Whoever shows a token is let through as is."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._keys = Keys(settings.secret_key.get_secret_value())
+        self._public_host = urlsplit(settings.public_url or "").netloc
+        self._secure = (settings.public_url or "").startswith("https://")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        browser = Browser.of(scope, self._keys, secure=self._secure)
+        remember(scope, browser)
+        if "authorization" in headers or scope["path"].startswith("/assets/"):
+            await self._app(scope, receive, send)
+        elif _is_form(scope, headers):
+            response = await self._form(scope, receive, browser)
+            if response is not None:
+                await response(scope, receive, send)
+        else:
+            await self._plain(scope, receive, send, browser, headers)
+
+    async def _plain(
+        self, scope: Scope, receive: Receive, send: Send, browser: Browser, headers: Headers
+    ) -> None:
+        if browser.token is not None:
+            changes = scope["method"] not in _SAFE and scope["path"].startswith(_API)
+            shown = headers.get(TOKEN_HEADER)
+            if changes and not (self._is_own(headers) and browser.sent_from_here(shown)):
+                await answer_to(Request(scope), _from_elsewhere())(scope, receive, send)
+                return
+            scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {browser.token}".encode())]
+        await self._app(scope, receive, send)
+
+    async def _form(self, scope: Scope, receive: Receive, browser: Browser) -> Response | None:
+        request = Request(scope)
+        try:
+            if not self._is_own(request.headers) or (browser.token is None and browser.visit is None):
+                raise _from_elsewhere()
+            most = _MOST if browser.token is not None else _MOST_OF_STRANGERS
+            form = Form.parse(await body.read(receive, most, lambda size: None))
+            if not browser.sent_from_here(form.token):
+                raise _from_elsewhere()
+            method, query = _override(scope["query_string"])
+            answered, response = await self._asked(scope, receive, browser, form, method, query)
+        except ClientDisconnect:
+            return None
+        except Problem as problem:
+            return _refused(request, problem.status, problem.title, problem.detail)
+        return response if response is not None else _shown(request, browser, form, answered)
+
+    async def _asked(
+        self, scope: Scope, receive: Receive, browser: Browser, form: Form, method: str, query: bytes
+    ) -> tuple[Answered, Response | None]:
+        """The API's answer, and what follows from it for the browser's session."""
+        path, content = scope["path"], dict(form.body)
+        if path == "/api/v1/sessions" and browser.device is not None:
+            content["device"] = browser.device
+        sent = as_json(content)
+        inner = request_of(scope, method=method, query=query, body=sent, token=browser.token)
+        answered = await ask(self._app, inner, sent, receive)
+        if path == "/api/v1/accounts" and answered.status == HTTPStatus.CREATED:
+            answered = await self._sign_in_too(scope, receive, browser, content)
+            path = "/api/v1/sessions"
+        response = None
+        if method == "POST" and path in _OPENS and answered.status == HTTPStatus.CREATED:
+            opened = answered.content
+            response = _onward(Request(scope), browser, form, {})
+            browser.sign_in(response, token=opened["token"], lasts=SESSION_LASTS, device=opened.get("device"))
+        elif (method, path) in _ENDS and answered.status < HTTPStatus.MULTIPLE_CHOICES:
+            response = _onward(Request(scope), browser, form, {}, otherwise="/")
+            browser.sign_out(response)
+        return answered, response
+
+    async def _sign_in_too(
+        self, scope: Scope, receive: Receive, browser: Browser, registered: dict[str, Any]
+    ) -> Answered:
+        """Signs in somebody who has just registered, with what they typed."""
+        sent = as_json({name: registered[name] for name in ("email", "password")})
+        inner = request_of(scope, method="POST", query=b"", body=sent, token=None, path="/api/v1/sessions")
+        return await ask(self._app, inner, sent, receive)
+
+    def _is_own(self, headers: Headers) -> bool:
+        """Whether the browser says that a page of this server sent it, or says nothing, as old ones do."""
+        if headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            return False
+        origin = headers.get("origin")
+        return origin is None or urlsplit(origin).netloc in (headers.get("host"), self._public_host)
+
+
+def _is_form(scope: Scope, headers: Headers) -> bool:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return scope["method"] == "POST" and kind == _FORM and scope["path"].startswith(_API)
+
+
+def _override(query: bytes) -> tuple[str, bytes]:
+    """The method that a form means, which can send none but GET and POST by itself, and the rest of the query."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    method = next((value for name, value in pairs if name == "_method"), "POST")
+    rest = [(name, value) for name, value in pairs if name != "_method"]
+    return (method if method in _METHODS else "POST"), urlencode(rest).encode()
+
+
+def _shown(request: Request, browser: Browser, form: Form, answered: Answered) -> Response:
+    content = answered.content
+    if answered.status >= HTTPStatus.BAD_REQUEST:
+        problem = content if isinstance(content, dict) else {}
+        if problem.get("code") == ErrorCode.NEEDS_CONFIRMATION and not _wants_json(request):
+            return _asks(request, form, problem)
+        response = _refused(
+            request,
+            answered.status,
+            str(problem.get("title", "Not done")),
+            str(problem.get("detail", "The server gave no reason.")),
+            problem=problem,
+        )
+        if (after := answered.headers.get("retry-after")) is not None:
+            response.headers["Retry-After"] = after
+        return response
+    if isinstance(content, dict) and any(content.get(name) for name in _SECRETS) and not _wants_json(request):
+        return page(
+            request,
+            "forms/once.html",
+            shown=content,
+            then=form.next_page(content, _back(request)),
+            done=form.done,
+        )
+    return _onward(request, browser, form, content)
+
+
+def _onward(
+    request: Request, browser: Browser, form: Form, content: object, *, otherwise: str | None = None
+) -> Response:
+    """On to the next page, which says what was done."""
+    then = form.next_page(content, otherwise or _back(request))
+    response: Response
+    if _wants_json(request):
+        response = JSONResponse({"then": then, "answer": content})
+    else:
+        response = RedirectResponse(then, status_code=HTTPStatus.SEE_OTHER)
+    if form.done:
+        browser.say(response, form.done)
+    return response
+
+
+def _refused(
+    request: Request, status: int, title: str, detail: str, *, problem: dict[str, Any] | None = None
+) -> Response:
+    if _wants_json(request):
+        content = problem or {"title": title, "detail": detail, "status": status}
+        return JSONResponse(content, status_code=status, media_type="application/problem+json")
+    if status == HTTPStatus.UNAUTHORIZED and not request.url.path.startswith(tuple(_OPENS)):
+        return RedirectResponse(
+            f"/sign-in?{urlencode({'then': _back(request)})}", status_code=HTTPStatus.SEE_OTHER
+        )
+    problems = (problem or {}).get("problems", ())
+    return page(
+        request,
+        "forms/refused.html",
+        status=status,
+        title=title,
+        detail=detail,
+        problems=problems if len(problems) > 1 else (),
+        plan=(problem or {}).get("plan"),
+        back=_back(request),
+    )
+
+
+def _asks(request: Request, form: Form, problem: dict[str, Any]) -> Response:
+    """A page that says what would happen, and sends the same again with a yes."""
+    yes = _CONFIRMS.get(request.url.path, "yes:bool")
+    return page(
+        request,
+        "forms/confirm.html",
+        status=HTTPStatus.CONFLICT,
+        action=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        sent=[(name, value) for name, value in form.sent if name not in ("_csrf", yes)],
+        yes=yes,
+        problem=problem,
+        back=_back(request),
+    )
+
+
+def _wants_json(request: Request) -> bool:
+    return "application/json" in request.headers.get("accept", "")
+
+
+def _back(request: Request) -> str:
+    """The page that the form stands on."""
+    parts = urlsplit(request.headers.get("referer", ""))
+    address = re.sub("^/{2,}", "/", parts.path) + (f"?{parts.query}" if parts.query else "")
+    return address if is_local(address) else "/"
+
+
+def _from_elsewhere() -> Forbidden:
+    return Forbidden(
+        ErrorCode.FORM_FROM_ELSEWHERE,
+        "This was not sent from a page of this server as it was made for this browser. Load the page again, and send "
+        "it once more.",
+    )
