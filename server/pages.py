@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
+from jinja2 import StrictUndefined
 
 from contract.leaderboard import BoardOut, Valued
 from server import assets
@@ -140,6 +141,9 @@ _templates.env.filters |= {
     "size": size,
 }
 _templates.env.globals |= {"asset": assets.address, "third_party": assets.third_party}
+_templates.env.undefined = (
+    StrictUndefined  # a name that a template has wrong is an error, and no gap in a page
+)
 _templates.env.trim_blocks = _templates.env.lstrip_blocks = True
 
 

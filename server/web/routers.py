@@ -1,11 +1,16 @@
 """The routers of all pages, in the order in which they are asked."""
 
 from server.web import api, asset_api, session_pages
+from server.web.admin import overview, people, records, work
 from server.web.mine import account
 
 PAGES = (
     asset_api.router,
     session_pages.router,
     account.router,
+    overview.router,
+    work.router,
+    people.router,
+    records.router,
     api.router,
 )

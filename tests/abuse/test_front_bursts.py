@@ -34,7 +34,7 @@ def _log_in() -> Ask:
         # The tests before made many challenges, and each of these reads all of them.
         pytest.param(Ask("GET", "/api/v1/challenges"), marks=pytest.mark.long),
         pytest.param(Ask("GET", "/"), marks=pytest.mark.long),
-        Ask("GET", "/static/proctor.css"),
+        Ask("GET", "/assets/000000000000/proctor.css"),
         Ask("GET", "/static/swagger/swagger-ui.css"),
         Ask("POST", "/api/v1/worker/leases", JSON, LEASE),
         Ask("POST", "/api/v1/worker/leases", {**JSON, "Authorization": "Bearer prw_guessed"}, LEASE),

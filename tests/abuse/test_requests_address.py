@@ -60,7 +60,7 @@ def test_no_answer_repeats_the_host_that_a_request_names(
     site: str, slug: str, tus: Tus, team_id: str
 ) -> None:
     paths = [
-        "/", "/docs", "/nothing", "/static/swagger", "/static/proctor.css/", "/docs/", f"/challenges/{slug}",
+        "/", "/docs", "/nothing", "/static/swagger", "/assets/0/proctor.css/", "/docs/", f"/challenges/{slug}",
         f"/challenges/{slug}/", f"/challenges/{slug}/leaderboards/validation/", "/api/v1/me/", "/api/v1/challenges/",
         f"/api/v1/teams/{team_id}/", "/api/v1/openapi.json", "//evil.example/", "//evil.example/challenges/",
     ]  # fmt: skip
@@ -142,7 +142,7 @@ def test_every_answer_keeps_browsers_from_being_used_against_people(
         "/",
         "/docs",
         f"/challenges/{slug}",
-        "/static/proctor.css",
+        "/assets/000000000000/proctor.css",
         "/static/docs.js",
         "/nothing",
         "/healthz",
