@@ -1,5 +1,6 @@
 """How sure a ranking is: intervals of places, tests between submissions, and what would change it."""
 
+from evaluator.comparison._behind import MOST_WHOLE, PlacesBehind, WithoutBoard, places_behind
 from evaluator.comparison._centres import centres
 from evaluator.comparison._challenger import challenger_csv
 from evaluator.comparison._compare import certain_places, compare_track
@@ -24,10 +25,12 @@ from evaluator.comparison._published import (
     CaseChange,
     CertainPlaces,
     ComparisonFile,
+    LeftOut,
     PrizeAward,
     PrizeDecision,
     RankFile,
     Rule,
+    RuleVariant,
     TeamPlace,
     TrackComparison,
     WeightChange,
@@ -43,15 +46,18 @@ from evaluator.comparison._warnings import PlaceWarning, seed_warnings
 from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
 
 __all__ = [
+    "MOST_WHOLE",
     "BoardComparison",
     "CaseChange",
     "CertainPlaces",
     "ComparisonFile",
     "Entrant",
     "Errors",
+    "LeftOut",
     "MetricTests",
     "PairTest",
     "PlaceWarning",
+    "PlacesBehind",
     "PrizeAward",
     "PrizeDecision",
     "RankFile",
@@ -59,6 +65,7 @@ __all__ = [
     "RankSets",
     "Reordering",
     "Rule",
+    "RuleVariant",
     "Superiority",
     "SurePlaces",
     "TeamPlace",
@@ -66,6 +73,7 @@ __all__ = [
     "TrackComparison",
     "Variant",
     "WeightChange",
+    "WithoutBoard",
     "WithoutTeam",
     "awarded",
     "bootstraps_of",
@@ -83,6 +91,7 @@ __all__ = [
     "leave_one_out",
     "paired_replicates",
     "permutation_test",
+    "places_behind",
     "probability_of_top",
     "rank_intervals",
     "rank_resamples",
