@@ -79,10 +79,12 @@ def attempts(
     *,
     shown: bool = True,
     supposed: Supposed = AS_IT_IS,
+    with_scores: bool = True,
 ) -> Found:
     """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force.
 
-    shown: of a hidden phase only of what its teams have seen the end of.
+    shown: of a hidden phase only of what its teams have seen the end of. with_scores: else which evaluations these
+    are, and nothing of them.
     """
     teams = supposed.teams_of(session, challenge)
     listed = [
@@ -90,7 +92,7 @@ def attempts(
         for choice in chosen(session, challenge, phase, now, shown=shown, supposed=supposed)
         if not teams[choice.evaluation.team_id].hidden
     ]
-    scores = _scores(session, listed, with_cases=now.spec.ranking.needs_cases)
+    scores = _scores(session, listed, with_cases=now.spec.ranking.needs_cases) if with_scores else {}
     found = Found([], [])
     hidden = now.spec.phases[phase].hidden
     for choice in listed:
