@@ -24,6 +24,7 @@ from server.amendments.api import router as amendments
 from server.bundles.api import router as bundles
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
+from server.comparisons.api import router as comparisons
 from server.consent.api import router as consent
 from server.consignments.api import router as consignments
 from server.decisions.api import router as decisions
@@ -115,6 +116,7 @@ _ROUTERS = (
             queue,
             leases,
             leaderboard,
+            comparisons,
             readiness,
             reference_submissions,
             decisions,

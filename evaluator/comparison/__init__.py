@@ -40,6 +40,7 @@ from evaluator.comparison._published_pairs import MetricTests, PairTest, RankLea
 from evaluator.comparison._rank_sets import RankSets, rank_sets
 from evaluator.comparison._read import read_entrants, read_report
 from evaluator.comparison._resamples import case_counts, rank_resamples
+from evaluator.comparison._rule_words import change_in_words
 from evaluator.comparison._sure import SurePlaces, sure_places
 from evaluator.comparison._track import Track
 from evaluator.comparison._warnings import PlaceWarning, seed_warnings
@@ -81,6 +82,7 @@ __all__ = [
     "centres",
     "certain_places",
     "challenger_csv",
+    "change_in_words",
     "compare_track",
     "datasets_of",
     "errors_of",

@@ -16,7 +16,8 @@ from evaluator.ranking import Row, Standings, installed, rank
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import User
 from server.challenges.models import Challenge
-from server.challenges.service import get_phase, is_sealed
+from server.challenges.service import frozen_since, get_phase, is_sealed
+from server.clock import now as now_of
 from server.errors import Forbidden, NotFound
 from server.evaluations.result_models import Score
 from server.evaluations.ticks import shown_at
@@ -69,6 +70,12 @@ def require_visible(session: Session, challenge: Challenge, phase: str, viewer: 
             ErrorCode.BOARD_SEALED,
             f"The leaderboard of phase {phase!r} is sealed until the organizers release it.",
         )
+
+
+def sees_live(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> bool:
+    """Whether `viewer`, who may see the board, sees it otherwise than everybody: while it is sealed, or frozen."""
+    frozen = frozen_since(challenge, phase, at=now_of(session)) and observes(session, viewer, challenge)
+    return is_sealed(challenge, phase) or bool(frozen)
 
 
 def attempts(
