@@ -13,6 +13,7 @@ from rich.text import Text
 
 from client.terminal import is_plain
 from contract.leaderboard import (
+    PENDING,
     BoardOut,
     CertaintyOut,
     LeaderboardOut,
@@ -126,7 +127,7 @@ def _unified(board: LeaderboardOut, track: TrackOut) -> _Ranking:
     notes = [
         " ".join([_OVERALL, *brackets]),
         *(["prize: if these standings are final and decide the prizes."] if prized else []),
-        *_certainty(track.certainty),
+        *([PENDING] if track.certainty_pending else _certainty(track.certainty)),
         *_disclaimers(track.unified),
         *_dates(board),
     ]

@@ -10,6 +10,9 @@ from pydantic.json_schema import SkipJsonSchema
 from contract.answers import Answer, Older
 from contract.intervals import BootstrapOut, named
 
+PENDING = "How sure the places are is being worked out."
+"""What is said of a track whose places have no sets yet."""
+
 
 class ValueOut(Answer):
     """A metric's value with its interval and its rank in the track; `rank` is None where the team is not ranked.
@@ -242,12 +245,17 @@ class CertaintyOut(Answer):
 
 
 class TrackOut(Answer):
-    """One track: the unified leaderboard and one per board. certainty: None where nothing is ranked."""
+    """One track: the unified leaderboard and one per board.
+
+    certainty: None where nothing is ranked, or it is being worked out, which `certainty_pending` tells: then places
+    come without sets.
+    """
 
     track: str
     unified: list[UnifiedOut]
     boards: list[BoardOut]
     certainty: Annotated[CertaintyOut | None, Older(None)]
+    certainty_pending: Annotated[bool, Older(False)]
 
 
 class LeaderboardOut(Answer):

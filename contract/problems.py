@@ -201,6 +201,7 @@ class ErrorCode(StrEnum):
         "too many files for cases of the challenge wait to be worked off",
     )
     UNKNOWN_AMENDMENT = "unknown_amendment", "the challenge has no such amendment"
+    UNKNOWN_BOARD = "unknown_board", "the challenge has no such board"
     UNKNOWN_CHALLENGE = "unknown_challenge", "there is no such challenge"
     UNKNOWN_CONSIGNMENT = "unknown_consignment", "no such files were sent for cases of the challenge"
     UNKNOWN_DATASET = "unknown_dataset", "there is no such version of any cases"

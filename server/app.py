@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -23,6 +24,7 @@ from server.amendments.api import router as amendments
 from server.bundles.api import router as bundles
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
+from server.comparisons.api import router as comparisons
 from server.consent.api import router as consent
 from server.consignments.api import router as consignments
 from server.decisions.api import router as decisions
@@ -72,6 +74,7 @@ from server.teams.api import router as teams
 from server.uploads.api import router as uploads
 from server.usage.api import router as usage
 from server.versions.api import router as datasets
+from server.wakeups import wake_for_certainty
 from server.web.api import health
 from server.web.routers import PAGES
 from server.webhooks.api import of_challenge, of_installation, of_team
@@ -114,6 +117,7 @@ _ROUTERS = (
             queue,
             leases,
             leaderboard,
+            comparisons,
             readiness,
             reference_submissions,
             decisions,
@@ -185,7 +189,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     hearing = Hearing(app.state.sessions)
     app.state.parties = {provider.name: RelyingParty(provider) for provider in settings.oidc_providers}
-    app.state.boards = Memory(Changes(hearing))
+    app.state.boards = Memory(Changes(hearing, partial(wake_for_certainty, settings.redis_url)))
     app.state.hub = Hub(app.state.sessions, hearing)
     app.state.front = State(
         Table(_ROUTERS),

@@ -12,6 +12,7 @@ from server.evaluations import models as _evaluations
 from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
 from server.images import models as _images
+from server.leaderboard import models as _leaderboard
 from server.notices import models as _notices
 from server.organizers import models as _organizers
 from server.outbox import models as _outbox
@@ -41,6 +42,7 @@ _ = (
     _evaluations,
     _Event,
     _images,
+    _leaderboard,
     _notices,
     _organizers,
     _outbox,

@@ -18,7 +18,7 @@ from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 from kombu.transport import redis as _transport
 
-from contract.wakeups import RUN_QUEUE, SCORE_QUEUE, WAKE_CHECK, WAKE_RUN, WAKE_SCORE
+from contract.wakeups import RUN_QUEUE, SCORE_QUEUE, WAKE_CERTAINTY, WAKE_CHECK, WAKE_RUN, WAKE_SCORE
 
 _LAST_SECONDS = 3.0  # for what a process still has to send when it ends
 
@@ -117,3 +117,9 @@ def wake_checkers(redis_url: str | None) -> None:
     """Tells score workers that uploads wait to be checked."""
     if redis_url is not None:
         sender.send(WakeUp(redis_url, WAKE_CHECK, SCORE_QUEUE))
+
+
+def wake_for_certainty(redis_url: str | None) -> None:
+    """Tells score workers that boards have changed, so that how sure their places are may have to be worked out."""
+    if redis_url is not None:
+        sender.send(WakeUp(redis_url, WAKE_CERTAINTY, SCORE_QUEUE))

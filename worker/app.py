@@ -10,7 +10,16 @@ from celery import Celery
 from kombu.common import Broadcast
 from kombu.entity import Exchange, Queue
 
-from contract.wakeups import RUN_QUEUE, SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_RUN, WAKE_SCORE
+from contract.wakeups import (
+    RUN_QUEUE,
+    SCORE_QUEUE,
+    SWEEP,
+    TICK,
+    WAKE_CERTAINTY,
+    WAKE_CHECK,
+    WAKE_RUN,
+    WAKE_SCORE,
+)
 
 
 def make_app(*modules: str) -> Celery:
@@ -31,6 +40,7 @@ def make_app(*modules: str) -> Celery:
             "wake run workers": _every(5, WAKE_RUN, RUN_QUEUE),
             "wake score workers": _every(5, WAKE_SCORE, SCORE_QUEUE),
             "wake checkers": _every(5, WAKE_CHECK, SCORE_QUEUE),
+            "work out certainty": _every(10, WAKE_CERTAINTY, SCORE_QUEUE),
             "expire leases": _every(3, TICK, SCORE_QUEUE),
             "sweep": _every(3600, SWEEP, SCORE_QUEUE),
         },

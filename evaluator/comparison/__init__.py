@@ -1,5 +1,6 @@
 """How sure a ranking is: intervals of places, tests between submissions, and what would change it."""
 
+from evaluator.comparison._behind import MOST_WHOLE, PlacesBehind, WithoutBoard, places_behind
 from evaluator.comparison._centres import centres
 from evaluator.comparison._challenger import challenger_csv
 from evaluator.comparison._compare import certain_places, compare_track
@@ -24,10 +25,12 @@ from evaluator.comparison._published import (
     CaseChange,
     CertainPlaces,
     ComparisonFile,
+    LeftOut,
     PrizeAward,
     PrizeDecision,
     RankFile,
     Rule,
+    RuleVariant,
     TeamPlace,
     TrackComparison,
     WeightChange,
@@ -37,21 +40,25 @@ from evaluator.comparison._published_pairs import MetricTests, PairTest, RankLea
 from evaluator.comparison._rank_sets import RankSets, rank_sets
 from evaluator.comparison._read import read_entrants, read_report
 from evaluator.comparison._resamples import case_counts, rank_resamples
+from evaluator.comparison._rule_words import change_in_words
 from evaluator.comparison._sure import SurePlaces, sure_places
 from evaluator.comparison._track import Track
 from evaluator.comparison._warnings import PlaceWarning, seed_warnings
 from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
 
 __all__ = [
+    "MOST_WHOLE",
     "BoardComparison",
     "CaseChange",
     "CertainPlaces",
     "ComparisonFile",
     "Entrant",
     "Errors",
+    "LeftOut",
     "MetricTests",
     "PairTest",
     "PlaceWarning",
+    "PlacesBehind",
     "PrizeAward",
     "PrizeDecision",
     "RankFile",
@@ -59,6 +66,7 @@ __all__ = [
     "RankSets",
     "Reordering",
     "Rule",
+    "RuleVariant",
     "Superiority",
     "SurePlaces",
     "TeamPlace",
@@ -66,6 +74,7 @@ __all__ = [
     "TrackComparison",
     "Variant",
     "WeightChange",
+    "WithoutBoard",
     "WithoutTeam",
     "awarded",
     "bootstraps_of",
@@ -73,6 +82,7 @@ __all__ = [
     "centres",
     "certain_places",
     "challenger_csv",
+    "change_in_words",
     "compare_track",
     "datasets_of",
     "errors_of",
@@ -83,6 +93,7 @@ __all__ = [
     "leave_one_out",
     "paired_replicates",
     "permutation_test",
+    "places_behind",
     "probability_of_top",
     "rank_intervals",
     "rank_resamples",

@@ -17,6 +17,7 @@ from evaluator.comparison._published import (
     TrackComparison,
 )
 from evaluator.comparison._published_pairs import MetricTests
+from evaluator.comparison._rank_sets import Pairs
 from evaluator.comparison._tests import tested_column
 from evaluator.comparison._track import Track
 from evaluator.comparison._what_if import leave_one_out, rule_sensitivity
@@ -36,7 +37,7 @@ def compare_track(
             bootstraps, or a rule over single cases and reports without them.
     """
     track = Track.of(ranking, boards, entrants, level)
-    drawn, tests = track.drawn(), _tests(track)
+    drawn, tests = track.drawn(), board_tests(track, {})
     return TrackComparison(
         level=level,
         replicates=0 if track.paired is None else len(track.paired.values),
@@ -51,8 +52,8 @@ def compare_track(
         stability=_stability(track, drawn),
         prizes=track.prizes(),
         weight_space=track.weight_space(),
-        leave_one_out=_left_out(ranking, track.table),
-        sensitivity=_variants(ranking, track.table),
+        leave_one_out=left_out(ranking, track.table),
+        sensitivity=variants(ranking, track.table),
         warnings=track.warnings(),
         notes=track.notes(),
     )
@@ -78,8 +79,8 @@ def certain_places(
     )
 
 
-def _tests(track: Track) -> dict[str, dict[str, MetricTests]]:
-    """The tests of all metrics of the boards that have a report."""
+def board_tests(track: Track, listed: Mapping[str, Pairs]) -> dict[str, dict[str, MetricTests]]:
+    """The tests of all metrics of the boards that have a report; of the pairs that are `listed` by board, or all."""
     columns = [
         (number, column) for number, column in enumerate(track.table.columns) if column.board in track.digests
     ]
@@ -95,8 +96,9 @@ def _tests(track: Track) -> dict[str, dict[str, MetricTests]]:
         )
         for number, column in columns
     }
+    by_column = {number: listed[column.board] for number, column in columns if column.board in listed}
     found: dict[str, dict[str, MetricTests]] = {name: {} for name in track.digests}
-    published = families(track.ranking, track.table, tested, track.level)
+    published = families(track.ranking, track.table, tested, track.level, by_column)
     for number, column in columns:
         found[column.board][column.metric] = published[number]
     return found
@@ -116,7 +118,8 @@ def _stability(track: Track, drawn: Ranks | None) -> Stability | None:
     return Stability(mean=float(taus.mean()), low=float(low), high=float(high), same_winner=float(kept))
 
 
-def _left_out(ranking: Ranking, table: Table) -> tuple[LeftOut, ...]:
+def left_out(ranking: Ranking, table: Table) -> tuple[LeftOut, ...]:
+    """The places without each team in turn."""
     return tuple(
         LeftOut(
             team=absence.team,
@@ -130,7 +133,8 @@ def _left_out(ranking: Ranking, table: Table) -> tuple[LeftOut, ...]:
     )
 
 
-def _variants(ranking: Ranking, table: Table) -> tuple[RuleVariant, ...]:
+def variants(ranking: Ranking, table: Table) -> tuple[RuleVariant, ...]:
+    """The places under each other rule."""
     return tuple(
         RuleVariant(
             change=variant.change,

@@ -18,13 +18,19 @@ Teams = npt.NDArray[np.intp]
 
 
 def families(
-    ranking: Ranking, table: Table, tests: Mapping[int, ColumnTests | str], level: float
+    ranking: Ranking,
+    table: Table,
+    tests: Mapping[int, ColumnTests | str],
+    level: float,
+    listed: Mapping[int, npt.NDArray[np.bool_]] | None = None,
 ) -> dict[int, MetricTests]:
     """The tests of each column, or why it has none, with every p corrected twice.
 
     A claim that one team is better than another is picked from all pairs of all metrics of the track, and holds at
-    1 − level after the correction over all of them.
+    1 − level after the correction over all of them. listed: by column which pairs are told of, (teams, teams); of
+    others all are. All are corrected for in either case.
     """
+    told = listed or {}
     tested = {number: found for number, found in tests.items() if isinstance(found, ColumnTests)}
     pairs = {number: _tested_pairs(found.p) for number, found in tested.items()}
     every = [tested[number].p[chosen] for number, chosen in pairs.items()]
@@ -34,7 +40,9 @@ def families(
     return {
         number: MetricTests(test=None, reason=found)
         if isinstance(found, str)
-        else _published(ranking, table, number, found, pairs[number], by_column[number], level)
+        else _published(
+            ranking, table, number, found, pairs[number], by_column[number], level, told.get(number)
+        )
         for number, found in tests.items()
     }
 
@@ -53,8 +61,10 @@ def _published(
     pairs: tuple[Teams, Teams],
     in_track: Values,
     level: float,
+    listed: npt.NDArray[np.bool_] | None,
 ) -> MetricTests:
     values, p = table.values[number], tested.p[pairs]
+    adjusted = step_down(p)
     apart = np.zeros(tested.p.shape, dtype=np.bool_)
     apart[pairs] = in_track <= 1 - level
     ranked = table.ranked_values(ranking)[number]
@@ -62,6 +72,14 @@ def _published(
     losses = -ranked if higher else ranked
     groups = tie_groups(losses, apart | apart.T)
     better = tested.superiority
+    if listed is not None:
+        told = listed[pairs]
+        pairs, p, adjusted, in_track = (
+            (pairs[0][told], pairs[1][told]),
+            p[told],
+            adjusted[told],
+            in_track[told],
+        )
     columns: dict[str, list[Any]] = {
         "teams": [(table.teams[one], table.teams[other]) for one, other in zip(*pairs, strict=True)],
         "difference": (values[pairs[0]] - values[pairs[1]]).tolist(),
@@ -70,7 +88,7 @@ def _published(
         "superiority": _numbers(None if better is None else better.values, pairs),
         **_bounds("superiority_", None if better is None else better.bounds, pairs),
         "p": p.tolist(),
-        "adjusted": step_down(p).tolist(),
+        "adjusted": adjusted.tolist(),
         "adjusted_in_track": in_track.tolist(),
     }
     return MetricTests(

@@ -52,6 +52,12 @@ class ReorderedPair(Model):
     before: str | None
     after: str | None
 
+    def renamed(self, names: Mapping[str, str]) -> "ReorderedPair":
+        """The same with other names of the teams."""
+        one, other = (names[team] for team in self.teams)
+        before, after = (team and names[team] for team in (self.before, self.after))
+        return ReorderedPair(teams=(one, other), before=before, after=after)
+
     def sentence(self) -> str:
         """What would be different, for people: "b would be ahead of a, but is behind"."""
         one, other = self.teams

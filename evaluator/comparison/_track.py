@@ -20,7 +20,7 @@ from evaluator.comparison._places import Places, probability_of_top, rank_interv
 from evaluator.comparison._prizes import decide
 from evaluator.comparison._published import PrizeDecision, TeamPlace
 from evaluator.comparison._published_pairs import RankLead
-from evaluator.comparison._rank_sets import RankSets
+from evaluator.comparison._rank_sets import Pairs, RankSets
 from evaluator.comparison._resamples import case_counts, resampled_values
 from evaluator.comparison._seeds import probes_agree
 from evaluator.comparison._sure import SurePlaces, sure_places
@@ -126,8 +126,11 @@ class Track:
         shown = np.flatnonzero(has_board).tolist()
         return self._places(shown, whole_places(full, self.ranking), full, self.sure.boards[name], places)
 
-    def leads(self) -> tuple[RankLead, ...]:
-        """By how much each team is ahead of each behind it in the mean ranks over all boards, best first."""
+    def leads(self, listed: Pairs | None = None) -> tuple[RankLead, ...]:
+        """By how much each team is ahead of each behind it in the mean ranks over all boards, best first.
+
+        listed: (teams, teams) which pairs are told of; all if None.
+        """
         means, teams, places = self.ranks.overall, self.table.teams, self.ranks.places
         known = np.flatnonzero(np.isfinite(means)).tolist()
         ranked = sorted(known, key=lambda team: (places[team], teams[team]))
@@ -141,6 +144,7 @@ class Track:
                 high=_end(bounds and bounds[1], one, other, most),
             )
             for one, other in combinations(ranked, 2)
+            if listed is None or listed[one, other]
         )
 
     def _varies(self, board: str) -> bool:

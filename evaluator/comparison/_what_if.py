@@ -69,6 +69,18 @@ class Variant:
     tau: float
 
 
+def without_each_board(ranking: Ranking, table: Table) -> dict[str, Places]:
+    """The places if a board had no weight, by board, in the table's order of teams; none where no other has any."""
+    names = dict.fromkeys(column.board for column in table.columns)
+    weighed = [name for name in names if ranking.weights.get(name, 0) > 0]
+    if len(weighed) < 2:
+        return {}
+    return {
+        name: table.ranks(ranking.model_copy(update={"weights": {**ranking.weights, name: 0.0}})).places
+        for name in weighed
+    }
+
+
 def rule_sensitivity(ranking: Ranking, table: Table) -> list[Variant]:
     """How places change with the rule, one point at a time; rules that the scores do not allow are left out."""
     full = table.ranks(ranking).places

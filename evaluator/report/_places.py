@@ -4,26 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluator.charts import PlotRow, interval_plot
-from evaluator.comparison import TeamPlace, TrackComparison
+from evaluator.comparison import TeamPlace, TrackComparison, change_in_words
 from evaluator.ranking import Standing, for_nobody
 from evaluator.report._parts import Cell, Figure, HtmlTable
 from evaluator.spec import Challenge
-
-_CHANGES = {
-    "ties: min": "equal values share the first of their places",
-    "ties: average": "equal values share the mean of their places",
-    "ties: dense": "equal values share a place and the next one follows without a gap",
-    "rerank_boards: true": "the mean of a board's metric ranks is ranked again",
-    "rerank_boards: false": "the mean of a board's metric ranks is not ranked again",
-    "missing_board: worst": "a board without a value counts as its last place",
-    "missing_board: excluded": "a board without a value is left out of a team's mean",
-    "round: null": "values are not rounded",
-    "weights: equal": "all boards weigh the same",
-    "method: mean_then_rank, per_case: mean": "the means of the cases are ranked",
-    "method: mean_then_rank, per_case: median": "the medians of the cases are ranked",
-    "method: rank_then_mean": "teams are ranked in each case, and the ranks averaged",
-    "method: test_then_rank": "teams are ranked by how many others they are significantly better than",
-}
 
 
 @dataclass(frozen=True)
@@ -59,14 +43,6 @@ class Places:
     weights: HtmlTable | None = None
     rules: Rules | None = None
     covered: Sequence[str] = ()
-
-
-def _in_words(change: str) -> str:
-    """A change of the rule for people, with the field of the challenge file."""
-    words = _CHANGES.get(change)
-    if words is None and change.startswith("round: "):
-        words = f"values are rounded to {change.removeprefix('round: ')} decimals"
-    return change if words is None else f"{words} ({change})"
 
 
 def places_of(
@@ -291,9 +267,9 @@ def _rules(comparison: TrackComparison) -> Rules | None:
         ]
         if moved:
             tau = "–" if variant.tau is None else f"{variant.tau:.2f}"
-            rows.append([_in_words(variant.change), tau, "; ".join(moved)])
+            rows.append([change_in_words(variant.change), tau, "; ".join(moved)])
         else:
-            same.append(_in_words(variant.change))
+            same.append(change_in_words(variant.change))
     caption = (
         "What the places would be if the rule differed in one point, and Kendall's tau with the places above"
     )

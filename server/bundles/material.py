@@ -33,7 +33,7 @@ from server.leaderboard.views import leaderboard_out
 
 def write(state: PhaseState) -> None:
     """Writes everything that the rest of a bundle follows from into the state's folder."""
-    board = leaderboard_out(state.session, state.challenge, state.phase, live=True)
+    board = leaderboard_out(state.session, state.challenge, state.phase, live=True, wait=True)
     state.put_json(BOARD, board.model_dump(mode="json", exclude={"at"}))
     state.put(TABLE, as_csv(board))
     tables.write(state)

@@ -57,6 +57,7 @@ _PASSWORD = Rule("passwords", anybody=True)
 _TO_PROVIDER = Rule("sign-ins", most=_KIB, anybody=True)
 _DOWNLOAD = Rule("downloads", most=_KIB, to_the_end=True)
 _LONG_TEXT = Rule("admins", most=4 * _MIB, unknown=4 * _MIB)
+_BOARDS = "/api/v1/challenges/{slug}/leaderboards/{phase}"
 _CASES = "/api/v1/organize/{slug}/datasets"
 _LEASES = "/api/v1/worker/leases"
 
@@ -73,6 +74,9 @@ _SPECIAL = {
     ("GET", "/api/v1/challenges/{slug}"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/leaderboards/{phase}"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/leaderboards/{phase}.csv"): _BOARD,
+    ("GET", f"{_BOARDS}/certainty"): _BOARD,
+    ("GET", f"{_BOARDS}/comparison"): _BOARD,
+    ("GET", f"{_BOARDS}/boards/{{board}}/distribution"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/agreements"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/agreements/{digest}"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/questions"): _BOARD,

@@ -8,12 +8,10 @@ from sqlalchemy.orm import Session
 
 from server.accounts.principals import User
 from server.challenges.models import Challenge
-from server.challenges.service import frozen_since, is_sealed
-from server.clock import now
 from server.leaderboard.memory import Board, Memory
 from server.leaderboard.negotiation import Rendered, asked_for, rendered
+from server.leaderboard.service import sees_live
 from server.leaderboard.views import leaderboard_out
-from server.organizers.access import observes
 
 
 def board_answer(
@@ -33,8 +31,7 @@ def board_answer(
         response = render(board)
         return rendered(bytes(response.body), response.headers, public=public)
 
-    behind = frozen_since(challenge, phase, at=now(session)) and observes(session, viewer, challenge)
-    if is_sealed(challenge, phase) or behind:
+    if sees_live(session, challenge, phase, viewer):
         live = Board(leaderboard_out(session, challenge, phase, live=True), challenge.spec)
         found = made(live, public=False)
     else:

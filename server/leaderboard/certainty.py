@@ -1,184 +1,129 @@
-"""How sure the places of a leaderboard are, from what its scores keep, worked out once for what counts."""
+"""How sure the places of a leaderboard are: what it follows from, and what is kept of it.
 
-from array import array
-from collections import Counter, OrderedDict
+Nothing is worked out for a page that is asked for: `server.leaderboard.keeping` does it when scores have changed.
+"""
+
+import hashlib
+import json
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from math import isnan
-from uuid import UUID
+from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Uuid, any_, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, undefer
 
-from contract.ids import EvaluationId, TeamId
-from evaluator.comparison import CertainPlaces, Entrant, certain_places
+from evaluator.comparison import CertainPlaces
 from evaluator.ranking import RankingError, installed
-from evaluator.scoring import Extras, FairnessReport, MetricReport, Report
-from evaluator.spec import Board, Bootstrap
 from evaluator.spec import Challenge as Spec
-from server.evaluations.result_models import BoardReport, Score
+from evaluator.version import evaluator_version
+from server.leaderboard.entrants import certain_of, entrants_of
+from server.leaderboard.models import KeptCertainty
 from server.leaderboard.service import Attempt
 
-_Numbers = tuple[float | None, ...]
-_Kept = tuple[_Numbers, _Numbers | None]  # replicates and influence values
-
 _MOST = 64
-_KNOWN: OrderedDict[tuple[object, ...], CertainPlaces | None] = OrderedDict()
-"""Scores are never changed: what follows from the same ones under the same rule is the same."""
+_KNOWN: OrderedDict[str, CertainPlaces | None] = OrderedDict()
+"""What was worked out for who asked what would be: it is kept nowhere else."""
 
 _log = structlog.get_logger()
 
 
-def certainty(
+@dataclass(frozen=True)
+class Known:
+    """How sure the places of each track are, as far as that is kept; `pending`: the tracks of which it is not yet."""
+
+    certain: Mapping[str, CertainPlaces]
+    pending: frozenset[str] = frozenset()
+
+
+def ranked_attempts(spec: Spec, counted: Iterable[Attempt], track: str) -> list[Attempt]:
+    """What the places of a track follow from."""
+    boards = installed(spec.boards)
+    return [one for one in counted if one.track == track and one.ranked and one.board in boards]
+
+
+def key_of(spec: Spec, counted: Iterable[Attempt], track: str) -> str | None:
+    """The digest of all that the places of a track follow from; None where there is nothing to rank.
+
+    That is the version of the file, the metrics and the code that are installed, and of each team that is ranked its
+    evaluations: what an evaluation was scored with is never changed.
+    """
+    boards = installed(spec.boards)
+    mine = ranked_attempts(spec, counted, track)
+    if not mine or not sum(spec.ranking.weights[name] for name in boards) > 0:
+        return None
+    ranked = [[name, *board.metrics] for name, board in boards.items()]
+    entries = sorted(
+        [str(one.team.id), one.board, one.team.eligible, one.draws, str(one.evaluation)] for one in mine
+    )
+    told = json.dumps([evaluator_version(), spec.digest, track, ranked, entries], separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(told.encode()).hexdigest()
+
+
+def known(session: Session, spec: Spec, counted: Sequence[Attempt]) -> Known:
+    """What is kept of the places of each track; teams go by their id. Tracks without anything to rank are left out."""
+    keys = {track: key for track in spec.tracks if (key := _valued(spec, counted, track)) is not None}
+    kept = {row.key: row for row in session.scalars(_query(keys.values()))} if keys else {}
+    found = {track: kept[key].certain for track, key in keys.items() if key in kept}
+    return Known(
+        certain={track: certain for track, certain in found.items() if certain is not None},
+        pending=frozenset(keys.keys() - found.keys()),
+    )
+
+
+def whole(session: Session, spec: Spec, counted: Sequence[Attempt], track: str) -> KeptCertainty | None:
+    """All that is kept of the places of a track; None where there is nothing yet, or nothing to rank."""
+    key = _valued(spec, counted, track)
+    if key is None:
+        return None
+    return session.scalar(_query([key]).options(undefer(KeptCertainty.behind)))
+
+
+def _valued(spec: Spec, counted: Sequence[Attempt], track: str) -> str | None:
+    """The key of a track that has a value to rank."""
+    mine = ranked_attempts(spec, counted, track)
+    if all(score.value is None for one in mine for score in one.scores.values()):
+        return None
+    return key_of(spec, counted, track)
+
+
+def _query(keys: Iterable[str]) -> Select[KeptCertainty]:
+    return select(KeptCertainty).where(KeptCertainty.key.in_(list(keys)))
+
+
+def worked_out(
     session: Session,
     spec: Spec,
     counted: Sequence[Attempt],
     *,
     digests: Mapping[str, str],
     cases: Mapping[str, int],
-) -> dict[str, CertainPlaces]:
-    """What is sure of the places of each track; teams go by their id. A track without anything to rank is left out.
+) -> Known:
+    """As `known`, but what is not kept is worked out: it takes long, and is for who asks what would be, or decides.
 
     Args:
         session: reads what the scores keep.
-        spec: the version in force.
+        spec: the version in force, or one that is supposed to be.
         counted: what counts.
         digests: by task, the digest of the dataset in force.
         cases: by task, how many it has.
     """
-    boards = installed(spec.boards)
-    found = {}
-    for track in spec.tracks:
-        mine = [one for one in counted if one.track == track and one.ranked and one.board in boards]
-        if all(score.value is None for one in mine for score in one.scores.values()):
-            continue
-        ranked = [(name, *board.metrics) for name, board in boards.items()]
-        key = (spec.digest, *ranked, *sorted(map(_identity, mine), key=str))
+    found = known(session, spec, counted)
+    certain = dict(found.certain)
+    for track in found.pending:
+        key = _valued(spec, counted, track) or ""
         if key not in _KNOWN:
-            _KNOWN[key] = _certain(session, spec, boards, mine, digests, cases)
+            mine = ranked_attempts(spec, counted, track)
+            try:
+                entrants = entrants_of(session, spec, mine, digests=digests, cases=cases)
+                _KNOWN[key] = certain_of(spec, entrants)
+            except (
+                RankingError
+            ) as error:  # scores that were stored otherwise than today's; places need none of this
+                _log.warning("places without sets", challenge=spec.challenge, reason=str(error))
+                _KNOWN[key] = None
             while len(_KNOWN) > _MOST:
                 _KNOWN.popitem(last=False)
-        if (certain := _KNOWN[key]) is not None:
-            found[track] = certain
-    return found
-
-
-def _identity(attempt: Attempt) -> tuple[object, ...]:
-    scores = sorted(str(score.id) for score in attempt.scores.values())
-    return (str(attempt.team.id), attempt.board, attempt.team.eligible, attempt.draws, *scores)
-
-
-def _certain(
-    session: Session,
-    spec: Spec,
-    boards: Mapping[str, Board],
-    attempts: Sequence[Attempt],
-    digests: Mapping[str, str],
-    cases: Mapping[str, int],
-) -> CertainPlaces | None:
-    if not sum(spec.ranking.weights[name] for name in boards) > 0:
-        return None
-    kept = _kept(session, (score.id for attempt in attempts for score in attempt.scores.values()))
-    fairness = _fairness(session, boards, attempts)
-    newest: dict[str, int] = {}
-    for attempt in attempts:
-        newest[attempt.board] = max(attempt.draws, newest.get(attempt.board, 0))
-    earlier = [attempt for attempt in attempts if attempt.draws < newest[attempt.board]]
-    for score in (score for attempt in earlier for score in attempt.scores.values()):
-        kept[score.id] = ((), kept[score.id][1])
-    reports: dict[TeamId, dict[str, Report]] = {}
-    for attempt in attempts:
-        board = boards[attempt.board]
-        report = _report(attempt, board, kept, digests[board.task], cases.get(board.task, 0))
-        known = fairness.get((_evaluation(attempt), attempt.board))
-        report = report.model_copy(update={"extras": report.extras.model_copy(update={"fairness": known})})
-        if spec.ranking.needs_cases:
-            report = report.model_copy(update={"per_case": _per_case(attempt)})
-        reports.setdefault(attempt.team.id, {})[attempt.board] = report
-    eligible = {attempt.team.id: attempt.team.eligible for attempt in attempts}
-    entrants = [Entrant(str(team), found, eligible=eligible[team]) for team, found in reports.items()]
-    try:
-        certain = certain_places(spec.ranking, boards, entrants)
-    except RankingError as error:  # scores that were stored otherwise than today's; places need none of this
-        _log.warning("places without sets", challenge=spec.challenge, reason=str(error))
-        return None
-    if not earlier:
-        return certain
-    return certain.model_copy(update={"notes": (*certain.notes, _unpaired(boards, earlier))})
-
-
-def _unpaired(boards: Mapping[str, Board], earlier: Sequence[Attempt]) -> str:
-    """What follows from entries whose resamples were drawn otherwise than those of others on their boards."""
-    counts = Counter(attempt.board for attempt in earlier)
-    named = ", ".join(f"{boards[name].title} ({count})" for name, count in sorted(counts.items()))
-    return (
-        f"Entries scored by an earlier version: {named}. This one gives the same values; their intervals were made "
-        "in the way of before, and their resamples are not paired with those of the others, so they are left aside. "
-        "Sets of places that need them are missing until the organizers have these entries scored again."
-    )
-
-
-def _kept(session: Session, scores: Iterable[UUID]) -> dict[UUID, _Kept]:
-    """What scores keep beside their values, by their id."""
-    query = select(Score.id, Score.replicates, Score.influence).where(
-        Score.id == any_(literal(list(scores), ARRAY(Uuid)))
-    )
-    return {
-        score: (_numbers(replicates), None if influence is None else _numbers(influence))
-        for score, replicates, influence in session.execute(query)
-    }
-
-
-def _fairness(
-    session: Session, boards: Mapping[str, Board], attempts: Sequence[Attempt]
-) -> dict[tuple[EvaluationId | None, str], dict[str, FairnessReport]]:
-    """What stands behind fairness values, by evaluation and board."""
-    probed = [name for name, board in boards.items() if board.probe is not None]
-    evaluations = [_evaluation(attempt) for attempt in attempts if attempt.board in probed]
-    query = select(
-        BoardReport.evaluation_id, BoardReport.board, BoardReport.content["extras"]["fairness"]
-    ).where(BoardReport.evaluation_id.in_(evaluations), BoardReport.board.in_(probed))
-    return {
-        (evaluation, board): {key: FairnessReport.model_validate(one) for key, one in found.items()}
-        for evaluation, board, found in session.execute(query)
-        if found
-    }
-
-
-def _evaluation(attempt: Attempt) -> EvaluationId | None:
-    return next((score.evaluation_id for score in attempt.scores.values()), None)
-
-
-def _report(
-    attempt: Attempt,
-    board: Board,
-    kept: Mapping[UUID, _Kept],
-    digest: str,
-    cases: int,
-) -> Report:
-    """What the comparison reads of a report; it names no cases."""
-    scores = {key: score for key, score in attempt.scores.items() if key in board.metrics}
-    metrics = {}
-    for key, score in scores.items():
-        replicates, influence = kept[score.id]
-        metrics[key] = MetricReport.model_construct(
-            value=score.value, replicates=replicates, influence=influence, lacks=score.lacks
-        )
-    drawn = None if attempt.bootstrap is None else Bootstrap.model_validate(attempt.bootstrap)
-    return Report.model_construct(
-        board=attempt.board,
-        cases=("",) * cases,
-        per_case={},
-        metrics=metrics,
-        rejected=None,
-        extras=Extras(dataset=digest, bootstrap=drawn),
-    )
-
-
-def _per_case(attempt: Attempt) -> dict[str, _Numbers]:
-    return {key: tuple(score.per_case) for key, score in attempt.scores.items() if score.per_case is not None}
-
-
-def _numbers(content: bytes) -> _Numbers:
-    return tuple(None if isnan(number) else number for number in array("d", content))
+        if (places := _KNOWN[key]) is not None:
+            certain[track] = places
+    return Known(certain)

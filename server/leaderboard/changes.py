@@ -1,15 +1,18 @@
 """Which challenges' boards have changed, as the database tells it."""
 
+from collections.abc import Callable
+
 from server.hearing import Hearing, Subscriber
 
 CHANNEL = "boards"
 
 
 class Changes:
-    """Counts changes of boards, as far as they are heard."""
+    """Counts changes of boards, as far as they are heard. `then`: done after each, and never waited for."""
 
-    def __init__(self, hearing: Hearing) -> None:
+    def __init__(self, hearing: Hearing, then: Callable[[], None] = lambda: None) -> None:
         self.hearing = hearing
+        self._then = then
         self.count = 0
         self._last: dict[str, int] = {}
         self._forgotten = 0
@@ -23,6 +26,7 @@ class Changes:
     def _hear(self, board: str) -> None:
         self.count += 1
         self._last[board] = self.count
+        self._then()
 
     def _forget(self) -> None:
         self.count += 1

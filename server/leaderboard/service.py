@@ -16,7 +16,8 @@ from evaluator.ranking import Row, Standings, installed, rank
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import User
 from server.challenges.models import Challenge
-from server.challenges.service import get_phase, is_sealed
+from server.challenges.service import frozen_since, get_phase, is_sealed
+from server.clock import now as now_of
 from server.errors import Forbidden, NotFound
 from server.evaluations.result_models import Score
 from server.evaluations.ticks import shown_at
@@ -71,6 +72,12 @@ def require_visible(session: Session, challenge: Challenge, phase: str, viewer: 
         )
 
 
+def sees_live(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> bool:
+    """Whether `viewer`, who may see the board, sees it otherwise than everybody: while it is sealed, or frozen."""
+    frozen = frozen_since(challenge, phase, at=now_of(session)) and observes(session, viewer, challenge)
+    return is_sealed(challenge, phase) or bool(frozen)
+
+
 def attempts(
     session: Session,
     challenge: Challenge,
@@ -79,10 +86,12 @@ def attempts(
     *,
     shown: bool = True,
     supposed: Supposed = AS_IT_IS,
+    with_scores: bool = True,
 ) -> Found:
     """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force.
 
-    shown: of a hidden phase only of what its teams have seen the end of.
+    shown: of a hidden phase only of what its teams have seen the end of. with_scores: else which evaluations these
+    are, and nothing of them.
     """
     teams = supposed.teams_of(session, challenge)
     listed = [
@@ -90,7 +99,7 @@ def attempts(
         for choice in chosen(session, challenge, phase, now, shown=shown, supposed=supposed)
         if not teams[choice.evaluation.team_id].hidden
     ]
-    scores = _scores(session, listed, with_cases=now.spec.ranking.needs_cases)
+    scores = _scores(session, listed, with_cases=now.spec.ranking.needs_cases) if with_scores else {}
     found = Found([], [])
     hidden = now.spec.phases[phase].hidden
     for choice in listed:

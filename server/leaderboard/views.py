@@ -32,7 +32,7 @@ from server.challenges.service import frozen_since
 from server.clock import now as now_of
 from server.leaderboard import release, service
 from server.leaderboard.bases import case_counts, digests_of, in_force
-from server.leaderboard.certainty import certainty
+from server.leaderboard.certainty import Known, known, worked_out
 from server.leaderboard.service import Attempt, Found
 from server.leaderboard.values import value_out
 from server.teams.models import Team
@@ -51,20 +51,28 @@ class _Track:
     attempts: Mapping[tuple[str, str], Attempt]
     otherwise: Sequence[Attempt]
     certain: CertainPlaces | None
+    pending: bool
 
 
 def leaderboard_out(
-    session: Session, challenge: Challenge, phase: str, *, live: bool = False
+    session: Session, challenge: Challenge, phase: str, *, live: bool = False, wait: bool = False
 ) -> LeaderboardOut:
-    """Every leaderboard of one phase; one that is frozen as it was then, unless it is to be `live`."""
+    """Every leaderboard of one phase; one that is frozen as it was then, unless it is to be `live`.
+
+    How sure places are is shown as far as it is kept; `wait`: what is not kept yet is worked out first, which may take
+    seconds.
+    """
     spec, at = challenge.spec, now_of(session)
     current = spec.phases[phase]
     frozen = frozen_since(challenge, phase, at=at)
     force = in_force(session, challenge, phase, until=None if live else frozen)
     found = service.attempts(session, challenge, phase, force)
     cases = case_counts(session, force)
-    digests = digests_of(session, force)
-    certain = certainty(session, spec, found.counted, digests=digests, cases=cases)
+    sure = (
+        worked_out(session, spec, found.counted, digests=digests_of(session, force), cases=cases)
+        if wait
+        else known(session, spec, found.counted)
+    )
     return LeaderboardOut(
         challenge=challenge.slug,
         title=spec.title,
@@ -81,7 +89,7 @@ def leaderboard_out(
         version=spec.digest,
         decimals=current.decimals,
         prizes=list(spec.ranking.prizes_of_places),
-        tracks=tracks_out(spec, found, decimals=current.decimals, cases=cases, certain=certain),
+        tracks=tracks_out(spec, found, decimals=current.decimals, cases=cases, sure=sure),
     )
 
 
@@ -91,7 +99,7 @@ def tracks_out(
     *,
     decimals: int,
     cases: Mapping[str, int],
-    certain: Mapping[str, CertainPlaces] | None = None,
+    sure: Known | None = None,
 ) -> list[TrackOut]:
     """The leaderboards of every track, from what its teams have.
 
@@ -100,9 +108,10 @@ def tracks_out(
         found: what the teams have.
         decimals: of the values.
         cases: how many are in force, by task.
-        certain: how sure the places are, by track.
+        sure: how sure the places are, as far as it is known.
     """
     standings = service.standings(spec, found.counted).tracks
+    sure = sure or Known({})
     tracks = []
     for name in spec.tracks:
         counted = [attempt for attempt in found.counted if attempt.track == name]
@@ -113,10 +122,11 @@ def tracks_out(
             decimals=decimals,
             cases=cases,
             teams={attempt.team.id: attempt.team for attempt in (*counted, *otherwise)},
-            standings=awarded(standings.get(name, ()), (certain or {}).get(name)),
+            standings=awarded(standings.get(name, ()), sure.certain.get(name)),
             attempts={(str(attempt.team.id), attempt.board): attempt for attempt in counted},
             otherwise=otherwise,
-            certain=(certain or {}).get(name),
+            certain=sure.certain.get(name),
+            pending=name in sure.pending,
         )
         tracks.append(_track(track))
     return tracks
@@ -142,7 +152,8 @@ def _track(track: _Track) -> TrackOut:
             )
         ],
         boards=[_board(track, name) for name in track.spec.boards],
-        certainty=_certainty(track),
+        certainty=None if track.certain is None else certainty_out(track.certain, _names(track)),
+        certainty_pending=track.pending,
     )
 
 
@@ -151,10 +162,12 @@ def _places(places: Mapping[str, TeamPlace]) -> dict[str, PlacesOut]:
     return {team: PlacesOut.model_validate(place) for team, place in places.items() if place.low is not None}
 
 
-def _certainty(track: _Track) -> CertaintyOut | None:
-    if (certain := track.certain) is None:
-        return None
-    names = {str(team.id): team.name for team in track.teams.values()}
+def _names(track: _Track) -> dict[str, str]:
+    return {str(team.id): team.name for team in track.teams.values()}
+
+
+def certainty_out(certain: CertainPlaces, names: Mapping[str, str]) -> CertaintyOut:
+    """How sure the places of a track are; `names`: of the teams, by their ids."""
     decision = None
     if certain.prizes is not None:
         named = certain.prizes.renamed(names)

@@ -28,7 +28,7 @@ from server.evaluations.result_models import Score
 from server.leaderboard import service
 from server.leaderboard.bases import InForce, case_counts, digests_of, in_force
 from server.leaderboard.causes import STANDING, Seen, changed, shifts
-from server.leaderboard.certainty import certainty
+from server.leaderboard.certainty import worked_out
 from server.leaderboard.service import Attempt
 from server.leaderboard.supposed import AS_IT_IS, Supposed
 
@@ -150,7 +150,7 @@ def _standings(
     if not spec.ranking.shares_within_winners:
         return found
     digests, cases = digests_of(session, force), case_counts(session, force)
-    certain = certainty(session, spec, counted, digests=digests, cases=cases)
+    certain = worked_out(session, spec, counted, digests=digests, cases=cases).certain
     return {track: awarded(standings, certain.get(track)) for track, standings in found.items()}
 
 

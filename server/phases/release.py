@@ -54,7 +54,7 @@ def checklist(session: Session, challenge: Challenge, phase: str, *, settings: S
     """
     if get_phase(challenge.spec, phase).board == "none":
         raise Conflict(ErrorCode.NO_BOARD, f"Phase {phase!r} has no leaderboard that could be released.")
-    at, board = now(session), leaderboard_out(session, challenge, phase, live=True)
+    at, board = now(session), leaderboard_out(session, challenge, phase, live=True, wait=True)
     left = obstacles(session, challenge, phase)
     checks = [check for name, found in left.items() for check in _checks(name, CheckState.ERROR, found)]
     for name, told in (

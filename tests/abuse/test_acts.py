@@ -56,6 +56,8 @@ SILENT = {
 }
 HIDDEN = {
     "GET /admin/show/{id_}",
+    "GET /challenges/{slug}/leaderboards/{phase}/comparison",
+    "GET /challenges/{slug}/leaderboards/{phase}/boards/{board}/distribution",
     "GET /organize/{slug}/phases/{phase}/bundle",
     "GET /admin/datasets/{dataset_id}/effect",
     "GET /admin/evaluations/{evaluation_id}",

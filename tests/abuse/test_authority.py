@@ -145,6 +145,7 @@ def world(
         known = {
             "slug": lab.slug,
             "phase": "validation",
+            "board": "task5",
             "challenge_id": run.evaluation.challenge_id,
             "dataset_id": run.evaluation.dataset_id,
             "team_id": team.team,

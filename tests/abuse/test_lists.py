@@ -74,6 +74,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "dataset_id": public,
         "upload_id": upload.rpartition("/")[2],
         "phase": "sanity",
+        "board": "task5",
         "digest": digest,
         "reevaluation_id": uuid4(),
         "consignment_id": uuid4(),

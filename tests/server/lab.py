@@ -19,6 +19,7 @@ from server.evaluations import faults
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.worker_models import WorkerSlot
 from server.images.models import Image
+from server.leaderboard.keeping import work_out
 from server.settings import Settings
 from tests.facts import image_facts
 
@@ -204,6 +205,12 @@ class Lab:
             session.execute(update(CaseRun).where(CaseRun.id.in_(cases)).values(lease_until=past))
         with unit_of_work(self.sessions) as session:
             return faults.expire_leases(session, settings=self.settings)
+
+    def work_out(self) -> int:
+        """How sure the places of the challenge are is worked out, as a score worker does; of how many tracks."""
+        with unit_of_work(self.sessions) as session:
+            challenge = get_challenge(session, self.slug).id
+        return work_out(self.sessions, challenge)
 
     def unpark(self) -> int:
         """Lets the pause of every parked case, and of every slot, be over; how many cases wait again."""

@@ -64,7 +64,7 @@ def settle(lab: Lab, entrant: Entrant, reports: Mapping[str, Report], *, task: s
 
 
 def play(lab: Lab, entrant: Callable[[str], Entrant], admin: Person) -> Season:
-    """Has every team run and be scored on task1 and task2."""
+    """Has every team run and be scored on task1 and task2, and all be worked out of their places."""
     reports, evaluations = season_reports(), {}
     teams = {name: entrant(name) for name in NAMES}
     for task in ("task1", "task2"):
@@ -81,4 +81,5 @@ def play(lab: Lab, entrant: Callable[[str], Entrant], admin: Person) -> Season:
     for name, change in changes.items():
         answer = admin.http.patch(f"/admin/teams/{teams[name].team}", json=change)
         assert answer.status_code == 200, answer.text
+    lab.work_out()
     return Season(teams, reports, evaluations)

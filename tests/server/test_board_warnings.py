@@ -40,6 +40,7 @@ def test_every_surface_warns_of_fairness_without_learning_and_of_one_seed(
         made = {board: score_board(spec, board, *files) for board in ("task6", "task7")}
         settle(lab, entrant(name), made, task="task6")
 
+    lab.work_out()
     answer = nobody.get(f"/challenges/{lab.slug}/leaderboards/validation")
     track = next(one for one in answer.json()["tracks"] if one["track"] == "open")
     warnings = track["certainty"]["warnings"]

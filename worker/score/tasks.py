@@ -13,12 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contract.logs import configure
 from contract.metrics import listen
-from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE
+from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CERTAINTY, WAKE_CHECK, WAKE_SCORE
 from server.audit.service import seal_all
 from server.consignments.service import forget
 from server.database import SessionFactory, unit_of_work
 from server.evaluations import faults
 from server.evaluations.receipt_keys import require_own_key
+from server.evaluations.ticks import AT_ONCE
+from server.leaderboard.keeping import work_out
 from server.queue.admission import forget_old_slots
 from server.settings import Settings
 from server.storage.sweep import sweep as sweep_all
@@ -47,8 +49,10 @@ def settings() -> Settings:
 
 @cache
 def sessions() -> SessionFactory:
-    """This process's session factory."""
-    return open_database(settings().database_url)
+    """This process's session factory; what boards show already is told as the server tells it."""
+    opened = open_database(settings().database_url)
+    opened.configure(info={AT_ONCE: not settings().hold_ends})
+    return opened
 
 
 @cache
@@ -66,9 +70,15 @@ def _consignments() -> WorkLane:
     return WorkLane(1)
 
 
+@cache
+def _certainties() -> WorkLane:
+    return WorkLane(1)
+
+
 def threads() -> int:
     """How many a score worker needs. Asked before it starts, so that no two threads each make a lane of their own."""
-    return _scores().width + _checks().width + _consignments().width + _SPARE_THREADS
+    lanes = (_scores(), _checks(), _consignments(), _certainties())
+    return sum(lane.width for lane in lanes) + _SPARE_THREADS
 
 
 def require_secret_key() -> None:
@@ -100,6 +110,12 @@ def check() -> None:
     """Uploads may wait for their check, and what organizers sent for cases to be made of it."""
     _checks().enter(partial(check_waiting, sessions(), settings()))
     _consignments().enter(partial(work_off, sessions(), settings()))
+
+
+@app.task(name=WAKE_CERTAINTY, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
+def certainty() -> None:
+    """How sure places are may have to be worked out: something that boards show has changed."""
+    _certainties().enter(partial(work_out, sessions()))
 
 
 @app.task(name=TICK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
