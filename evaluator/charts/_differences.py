@@ -12,6 +12,8 @@ from evaluator.charts._marks import (
     label,
     legend,
     line,
+    listed,
+    more,
     shape,
     shortened,
     text,
@@ -22,6 +24,7 @@ from evaluator.charts._picture import Picture, Value
 from evaluator.charts._scale import WIDTH, Scale, is_drawn
 
 _ROW = 30
+_MOST = 60
 _NUMBERS = 132  # room for the difference in figures
 
 
@@ -50,7 +53,7 @@ class TeamsDifference:
 
 
 def difference(
-    rows: Sequence[TeamsDifference],
+    differences: Sequence[TeamsDifference],
     *,
     first: str,
     second: str,
@@ -62,7 +65,7 @@ def difference(
 
     Rows of one unit share an axis; else each has a scale of its own, and says its figures.
     """
-    title = title or f"{first} against {second}"
+    title, rows = title or f"{first} against {second}", differences[:_MOST]
     left = column((row.label for row in rows), most=140)
     start, end = left + 8, WIDTH - _NUMBERS
     shared = len({(row.unit, row.higher_is_better) for row in rows}) <= 1
@@ -84,7 +87,9 @@ def difference(
     for row, one in enumerate(rows):
         scale = common if shared else _scale([one], start, end)
         body.append(told(_sentence(one, first, second), _row(one, scale, top + (row + 0.5) * _ROW, left)))
-    description = "; ".join(_sentence(one, first, second) for one in rows) or "Nothing was compared."
+    height = bottom + (below() if shared and rows else 10)
+    rest, room = more(len(differences), len(rows), "row", left, height)
+    description = listed([_sentence(one, first, second) for one in differences], "Nothing was compared.")
     own = "" if shared else "; each row has a scale of its own, and its figures are beside it"
     return Picture(
         name=name,
@@ -94,9 +99,9 @@ def difference(
             f"Right of the vertical line {first} is better, left of it {second}; a line is the {level:.0%} interval "
             f"of the difference, and where it crosses the vertical line the two are not told apart{own}."
         ),
-        svg=drawing(title, description, bottom + (below() if shared and rows else 10), body),
+        svg=drawing(title, description, height + room, [*body, *rest]),
         header=("What", f"{first} minus {second}", "Low", "High", "Unit", "Better", "p, corrected"),
-        values=tuple(_table_row(one, first, second) for one in rows),
+        values=tuple(_table_row(one, first, second) for one in differences),
     )
 
 

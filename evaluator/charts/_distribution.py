@@ -17,6 +17,8 @@ from evaluator.charts._marks import (
     label,
     legend,
     line,
+    listed,
+    more,
     rect,
     shape,
     shown,
@@ -67,14 +69,8 @@ def distribution(
         body.append(label(team.team, y, left))
         body.append(told(_sentence(team, higher_is_better), _row(team, y, scale, most, higher_is_better)))
     height = bottom + below(axis)
-    if len(teams) > len(drawn):
-        body.append(
-            text(left, height + 4, f"{len(teams) - len(drawn):,} more teams are in the table", "quiet")
-        )
-        height += 18
-    description = (
-        "; ".join(_sentence(team, higher_is_better) for team in teams[:10]) or "No team has a value."
-    )
+    rest, room = more(len(teams), len(drawn), "team", left, height)
+    description = listed([_sentence(team, higher_is_better) for team in teams], "No team has a value.")
     some = f"; of many cases {most} are drawn" if any(len(team.values) > most for team in drawn) else ""
     return Picture(
         name=name,
@@ -84,7 +80,7 @@ def distribution(
             "Each dot is a case; half of a team's cases lie in its box, the line in it is the median, the diamond is "
             f"the mean, and the crosses are its worst tenth of cases{some}."
         ),
-        svg=drawing(title, description, height, body),
+        svg=drawing(title, description, height + room, [*body, *rest]),
         header=(
             "Team",
             "Cases",

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from evaluator.charts._dates import DateScale, moment_of, short, whole
-from evaluator.charts._marks import counted, drawing, figure, legend, line, rect, text, tick, told
+from evaluator.charts._marks import counted, drawing, figure, legend, line, more, rect, text, tick, told
 from evaluator.charts._picture import Picture
 from evaluator.charts._scale import WIDTH, Scale, is_drawn
 from evaluator.charts._textures import slanted
 
 _HIGH = 160
+_MOST = 92  # days
 _LEFT, _RIGHT = 52, 12
 
 
@@ -33,13 +34,13 @@ def forecast(
     """A bar per day of the hours that wait at its end, what can be done in a day, and the deadline (with its zone)."""
     ordered = sorted(days, key=lambda one: one.day)
     due = deadline.astimezone(UTC)
-    known = [one for one in ordered if is_drawn(one.waiting)]
+    known, drawn = [one for one in ordered if is_drawn(one.waiting)], ordered[:_MOST]
     body, top = legend(_entries(ordered), 8, 0)
     top += 26
     bottom = top + _HIGH
-    heights = [0.0, *(value for one in ordered for value in (one.waiting, one.capacity) if value is not None)]
+    heights = [0.0, *(value for one in drawn for value in (one.waiting, one.capacity) if value is not None)]
     upward = Scale.over(heights, start=bottom, end=top)
-    moments = [moment_of(one.day + timedelta(days=more)) for one in ordered for more in (0, 1)]
+    moments = [moment_of(one.day + timedelta(days=days_on)) for one in drawn for days_on in (0, 1)]
     across = DateScale.over([*moments, due], start=_LEFT, end=WIDTH - _RIGHT)
     for value in upward.ticks:
         y = upward.at(value)
@@ -47,9 +48,10 @@ def forecast(
         body.append(text(across.start - 6, y, f"{value:.6g}", "small end"))
     body.append(text(8, top - 14, "↑ hours", "small"))
     body += [tick(across.at(at), bottom + 13, words) for at, words in across.ticks()]
-    for one in ordered:
+    for one in drawn:
         body.append(told(_sentence(one), _bar(one, due, upward, across)))
     body += _deadline(due, across, top, bottom)
+    rest, room = more(len(ordered), len(drawn), "day", _LEFT, bottom + 24)
     description = _verdict(known, due)
     return Picture(
         name=name,
@@ -60,7 +62,7 @@ def forecast(
             "with slanted lines are after the deadline, so the queue is in time where the bars end before the dashed "
             "line."
         ),
-        svg=drawing(title, description, bottom + 24, body),
+        svg=drawing(title, description, bottom + 24 + room, [*body, *rest]),
         header=("Day", "Hours waiting", "Hours that can be done"),
         values=tuple((one.day.isoformat(), one.waiting, one.capacity) for one in ordered),
     )

@@ -14,6 +14,8 @@ from evaluator.charts._marks import (
     label,
     legend,
     line,
+    listed,
+    more,
     series,
     text,
     told,
@@ -24,6 +26,7 @@ from evaluator.charts._scale import Scale, is_drawn
 
 _ROW = 18
 _GAP = 14
+_MOST = 40  # groups
 _SUPPRESSED = "too few cases to show"
 
 
@@ -69,9 +72,10 @@ def groups(
         name: of its files.
     """
     title = title or f"{metric} by group"
-    by_group = {one.group: [other for other in values if other.group == one.group] for one in values}
+    every = list(dict.fromkeys(one.group for one in values))
+    by_group = {group: [one for one in values if one.group == group] for group in every[:_MOST]}
     teams = list(dict.fromkeys(one.team for one in values if not one.suppressed))
-    left = column([*by_group, *(_size(one) for one in values)], most=150)
+    left = column([*by_group, *(_size(one) for members in by_group.values() for one in members)], most=150)
     seen = [
         v for one in values if not one.suppressed for v in (one.value, one.low, one.high) if v is not None
     ]
@@ -82,7 +86,8 @@ def groups(
     body += across(scale, top, bottom, axis)
     if is_drawn(overall) and overall is not None:
         body.append(line(scale.at(overall), top, scale.at(overall), bottom, "dashed"))
-    description = "; ".join(_sentence(one) for one in values) or "No group has a value."
+    rest, room = more(len(every), len(by_group), "group", left, bottom + below(axis))
+    description = listed([_sentence(one) for one in values], "No group has a value.")
     few = any(not one.enough for one in values if not one.suppressed)
     return Picture(
         name=name,
@@ -93,7 +98,7 @@ def groups(
             "a difference between groups whose lines overlap widely may be chance"
             + ("; groups with † have too few cases to say anything." if few else ".")
         ),
-        svg=drawing(title, description, bottom + below(axis), [*body, *rows]),
+        svg=drawing(title, description, bottom + below(axis) + room, [*body, *rows, *rest]),
         header=("Group", *(["Team"] if teams != [""] else []), "Cases", metric, "Low", "High", "Note"),
         values=tuple(_table_row(one, named=teams != [""]) for one in values),
     )

@@ -14,6 +14,7 @@ SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 ROW = 22
 """The height of a row."""
 _EM = 13.5  # the largest size of text that the style sheet sets, in units of the drawing
+_SAID = 12  # rows in a description; the table has the rest
 _STRONG = 1.13  # how much wider bold letters are
 _NARROW, _BROAD = "fijlrt.,:;'|!()[] ", "mwMW%@"
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -162,6 +163,13 @@ def tick(x: float, y: float, words: str) -> str:
     return text(min(max(x, half), WIDTH - half), y, words, "tick")
 
 
+def more(many: int, drawn: int, what: str, x: float, y: float) -> tuple[list[str], float]:
+    """How many rows only the table has, and how much room it takes to say so."""
+    if many <= drawn:
+        return [], 0
+    return [text(x, y + 6, f"{counted(many - drawn, f'more {what}')} in the table alone", "quiet")], 20
+
+
 def across(scale: Scale, top: float, bottom: float, title: str = "") -> list[str]:
     """The horizontal axis below rows: a line and a number at each tick, and what is measured."""
     drawn = []
@@ -190,6 +198,14 @@ def figure(value: float | None, digits: int = 4) -> str:
     if value is None or value != value:
         return "no value"
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def listed(sentences: Sequence[str], nothing: str) -> str:
+    """A description of rows: the first ones, and how many there are besides; `nothing` without any."""
+    if not sentences:
+        return nothing
+    others = f"; and {len(sentences) - _SAID:,} more" if len(sentences) > _SAID else ""
+    return f"{'; '.join(sentences[:_SAID])}{others}."
 
 
 def counted(many: int, one: str, several: str = "") -> str:

@@ -12,6 +12,7 @@ from evaluator.charts._marks import (
     counted,
     drawing,
     label,
+    more,
     number,
     shape,
     text,
@@ -63,11 +64,7 @@ def rank_sets(
         body.append(told(sentence(team), _row(team, _TOP + (row + 0.5) * ROW, left, scale)))
     body += _brackets(drawn)
     height = bottom + below()
-    if len(teams) > len(drawn):
-        body.append(
-            text(left, height + 4, f"{len(teams) - len(drawn):,} more teams are in the table", "quiet")
-        )
-        height += 18
+    rest, room = more(len(teams), len(drawn), "team", left, height)
     return Picture(
         name=name,
         title=title,
@@ -77,7 +74,7 @@ def rank_sets(
             "at once; the dot is its place, filled where the first place cannot be excluded; the teams of one bracket "
             "are not told apart from the best of it."
         ),
-        svg=drawing(title, _description(teams, level), height, body),
+        svg=drawing(title, _description(teams, level), height + room, [*body, *rest]),
         header=("Team", "Place", "Lowest", "Highest", "Group"),
         values=tuple((team.team, team.place, team.low, team.high, team.group) for team in teams),
     )
@@ -127,5 +124,5 @@ def _description(teams: Sequence[PlacedTeam], level: float) -> str:
     first = [team.team for team in teams if team.low is not None and team.low <= 1]
     some = ", ".join(first[:5]) + (f" and {len(first) - 5:,} more" if len(first) > 5 else "")
     winners = f"Not excluded as first with {level:.0%} confidence: {some}. " if first else ""
-    more = f"; and {len(teams) - 10:,} more teams" if len(teams) > 10 else ""
-    return f"{winners}{'; '.join(map(sentence, teams[:10]))}{more}."
+    others = f"; and {len(teams) - 10:,} more teams" if len(teams) > 10 else ""
+    return f"{winners}{'; '.join(map(sentence, teams[:10]))}{others}."

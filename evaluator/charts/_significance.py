@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evaluator.charts._marks import column, counted, dots, drawing, label, legend, number, text
+from evaluator.charts._marks import column, counted, dots, drawing, label, legend, more, number, text
 from evaluator.charts._picture import Picture, Value
 from evaluator.charts._scale import WIDTH
 
@@ -52,11 +52,7 @@ def significance_map(
         body.append(label(named, top + (row + 0.5) * high, left))
     body += _marks(known, drawn, (left, top), (size, high))
     height = top + len(drawn) * high + 8
-    if len(teams) > len(drawn):
-        body.append(
-            text(left, height + 6, f"{len(teams) - len(drawn):,} more teams are in the table", "quiet")
-        )
-        height += 18
+    rest, room = more(len(teams), len(drawn), "team", left, height)
     description = _description(teams, pairs)
     return Picture(
         name=name,
@@ -67,7 +63,7 @@ def significance_map(
             f"column, an open triangle downwards that it is behind, both at p ≤ {1 - level:.2g} after correction for "
             "all pairs; a dot says that the two are not told apart, which does not prove them equal."
         ),
-        svg=drawing(title, description, height, body),
+        svg=drawing(title, description, height + room, [*body, *rest]),
         header=("Team", "Is", "Other team", "p, corrected"),
         values=tuple(_table_row(pair) for pair in pairs),
     )

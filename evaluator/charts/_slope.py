@@ -134,7 +134,7 @@ def _move(team: MovedTeam, start: float, end: float, left: float, right: float, 
 def _more(teams: Sequence[MovedTeam], drawn: Sequence[MovedTeam]) -> str:
     moving = sum(team.way != "stays" for team in teams) - sum(team.way != "stays" for team in drawn)
     which = f"{moving:,} of them move" if moving else "none of them moves"
-    return f"{len(teams) - len(drawn):,} more teams are in the table; {which}"
+    return f"{len(teams) - len(drawn):,} more teams in the table alone; {which}"
 
 
 def _table_row(team: MovedTeam) -> tuple[Value, ...]:

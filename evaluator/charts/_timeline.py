@@ -6,12 +6,26 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from evaluator.charts._dates import DateScale, short, whole
-from evaluator.charts._marks import column, drawing, label, legend, line, number, rect, shape, text, told
+from evaluator.charts._marks import (
+    column,
+    drawing,
+    label,
+    legend,
+    line,
+    listed,
+    more,
+    number,
+    rect,
+    shape,
+    text,
+    told,
+)
 from evaluator.charts._picture import Picture
 from evaluator.charts._scale import WIDTH
 
 _ROW = 38
 _RIGHT = 14
+_MOST = 40  # phases
 State = Literal["over", "running", "to come", "not dated"]
 _STYLE = {"over": "over", "running": "running", "to come": "coming"}
 
@@ -55,9 +69,10 @@ def timeline(
     scale = DateScale(held.low - pad, held.high + (4 if endless else 1) * pad, held.start, held.end)
     body, top = legend(_entries(phases), 8, 0)
     top += 22
-    bottom = top + max(len(phases), 1) * _ROW
+    shown = phases[:_MOST]
+    bottom = top + max(len(shown), 1) * _ROW
     body += scale.axis(top, bottom)
-    for row, one in enumerate(phases):
+    for row, one in enumerate(shown):
         y = top + (row + 0.5) * _ROW
         body += [label(one.title, y - 7, left), text(left - 4, y + 8, _state(one, now), "small end")]
         body.append(told(_sentence(one, now), _bar(one, now, y, scale)))
@@ -69,7 +84,8 @@ def timeline(
     body += [line(x, top - 4, x, bottom, "now"), place]
     if not phases:
         body.append(text((scale.start + scale.end) / 2, top + _ROW / 2, "no phase yet", "middle quiet"))
-    description = "; ".join(_sentence(one, now) for one in phases) or "There is no phase yet."
+    rest, room = more(len(phases), len(shown), "phase", left, bottom + 24)
+    description = listed([_sentence(one, now) for one in phases], "There is no phase yet.")
     return Picture(
         name=name,
         title=title,
@@ -78,7 +94,7 @@ def timeline(
             "Each bar is a phase from its opening to its end, full while it runs, grey when it is over and dashed "
             "before it opens; the vertical line is today, and dates are those of UTC."
         ),
-        svg=drawing(title, description, bottom + 24, body),
+        svg=drawing(title, description, bottom + 24 + room, [*body, *rest]),
         header=("Phase", "State", "Opens", "Board freezes", "Closes", "Results released"),
         values=tuple(
             (one.title, one.state(now), *map(_at, (one.opens, one.freezes, one.closes, one.releases)))
