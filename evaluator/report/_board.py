@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluator.charts import MOST_DOTS, PlotRow, box_plot, interval_plot
+from evaluator.charts import CaseValues, Picture, PlotRow, distribution, interval_plot
 from evaluator.comparison import MetricTests
 from evaluator.interval_methods import CALLED, REASONS, Method
 from evaluator.metrics import DATASETS, DatasetMetric
@@ -37,6 +37,7 @@ class Section:
     notes: Sequence[Remark]
     covered: Sequence[str]
     plots: Sequence[Figure]
+    spreads: Sequence[Picture]
     groups: Groups | None
     seeds: HtmlTable | None
     maps: Sequence[Significance]
@@ -76,7 +77,8 @@ def section_of(
         ways=_ways(board, entries),
         notes=_interval_notes(board, entries),
         covered=covered,
-        plots=[*_intervals(board, ordered), *_distributions(board, ordered)],
+        plots=_intervals(board, ordered),
+        spreads=_distributions(board, ordered),
         groups=groups_of(board, ordered),
         seeds=seeds_of(board, ordered),
         maps=[
@@ -226,19 +228,13 @@ def _intervals(board: Board, ordered: Sequence[TeamReport]) -> list[Figure]:
     return drawn
 
 
-def _distributions(board: Board, ordered: Sequence[TeamReport]) -> list[Figure]:
+def _distributions(board: Board, ordered: Sequence[TeamReport]) -> list[Picture]:
     drawn = []
     for key in board.metrics:
-        rows = [
-            (entry.team, [value for value in entry.report.per_case.get(key, ()) if value is not None])
-            for entry in ordered
-        ]
-        if any(values for _, values in rows):
-            title = f"{title_of(board, key)} of single cases"
-            many = max(len(values) for _, values in rows) > MOST_DOTS
-            dots = f"Dots: {MOST_DOTS} of the cases" if many else "Dots: cases"
-            note = f"{dots}. Box: quartiles and median. Diamond: mean."
-            drawn.append(Figure(box_plot(f"{title}, {board.title}", rows), title, note))
+        rows = [CaseValues(entry.team, entry.report.per_case.get(key, ())) for entry in ordered]
+        if any(value is not None for row in rows for value in row.values):
+            better, unit = _is_higher_better(board, key), lookup(board.metrics[key].metric).unit
+            drawn.append(distribution(rows, metric=title_of(board, key), higher_is_better=better, unit=unit))
     return drawn
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from evaluator.calibration import CalibrationFile
-from evaluator.charts import mark
+from evaluator.charts import STYLES, Picture, mark
 from evaluator.comparison import (
     Entrant,
     TrackComparison,
@@ -17,7 +18,6 @@ from evaluator.comparison import (
     rows_of,
 )
 from evaluator.ranking import rank
-from evaluator.report._alone import alone
 from evaluator.report._board import Section, section_of
 from evaluator.report._calibrated import intervals_covered, places_covered, refuse_other
 from evaluator.report._entries import entries_of
@@ -36,7 +36,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.globals["mark"] = mark
+_TEMPLATES.globals |= {"mark": mark, "picture_styles": Markup(STYLES)}  # noqa: S704 - a file of this package
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,17 @@ class _Track:
     boards: Sequence[Section]
     comparison: TrackComparison | None
 
-    def figures(self) -> Iterator[tuple[str, Figure]]:
-        """Its plots by names that may be those of files."""
-        if self.places is not None and self.places.plot is not None:
-            yield f"{self.name}-places", self.places.plot
+    def figures(self) -> Iterator[tuple[str, str]]:
+        """Its drawings as SVG files, by names that may be those of files."""
+        of_places = [] if self.places is None else [self.places.plot, self.places.weights]
+        for picture in filter(None, of_places):
+            yield f"{self.name}-{picture.name}", picture.svg_file()
         for board in self.boards:
-            groups = [] if board.groups is None else [plot for plot, _ in board.groups.variables]
-            for number, plot in enumerate((*board.plots, *groups), 1):
-                yield f"{board.anchor}-{number}", plot
+            groups = () if board.groups is None else (plot for plot, _ in board.groups.variables)
+            maps = (significance.picture for significance in board.maps)
+            drawn: tuple[Figure | Picture, ...] = (*board.plots, *board.spreads, *groups, *maps)
+            for number, one in enumerate(drawn, 1):
+                yield f"{board.anchor}-{number}", one.svg_file()
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,9 @@ def documents(
         spoken_of=spoken_of([scored.boards[board] for board in scored.boards if board in reported_boards]),
         tracks=told,
     )
-    styles = _TEMPLATES.get_template("style.css").render()
     return Documents(
         page=page,
-        figures={name: alone(plot, styles) for track in told for name, plot in track.figures()},
+        figures={name: drawn for track in told for name, drawn in track.figures()},
         comparisons={track.name: track.comparison for track in told if track.comparison is not None},
     )
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from evaluator.charts import ComparedPair, Picture, significance_map
 from evaluator.comparison import MetricTests, PairTest
 from evaluator.interval_methods import Method
 from evaluator.report._parts import Cell, HtmlTable, title_of
@@ -21,9 +23,10 @@ Pairs = Mapping[tuple[str, str], PairTest]
 
 @dataclass(frozen=True)
 class Significance:
-    """The map of one metric, and a row for each pair; None where these are too many."""
+    """The map of one metric as a picture and with its p-values, and a row for each pair; None where these are many."""
 
     title: str
+    picture: Picture
     map: HtmlTable
     pairs: HtmlTable | None
 
@@ -57,17 +60,36 @@ def significance_of(
     )
     return Significance(
         f"Significance map: {title_of(board, key)}",
+        _drawn(title_of(board, key), teams, pairs, sign),
         HtmlTable(head, rows, caption, kind="map"),
         None if len(teams) > _MOST_TEAMS else _listed(teams, pairs, tests.scale),
     )
 
 
+def _drawn(metric: str, teams: Sequence[str], pairs: Pairs, sign: int) -> Picture:
+    found = [
+        ComparedPair(team, other, _order(pairs[team, other], sign), pairs[team, other].adjusted_in_track)
+        for number, team in enumerate(teams)
+        for other in teams[number + 1 :]
+        if (team, other) in pairs
+    ]
+    return significance_map(teams, found, level=LEVEL, title=f"Who is ahead of whom in {metric}")
+
+
+def _order(pair: PairTest, sign: int) -> Literal["ahead", "behind", "alike"]:
+    """What is shown of a pair; `sign` is 1 where higher is better, else −1."""
+    lead = sign * pair.difference
+    return "alike" if not pair.apart(LEVEL) or lead == 0 else "ahead" if lead > 0 else "behind"
+
+
 def _cell(pair: PairTest, sign: int) -> str | Cell:
-    """What a map says of a pair; `sign` is 1 where higher is better, else −1."""
-    lead, shown = sign * pair.difference, _p(pair.adjusted_in_track)
-    if not pair.apart(LEVEL) or lead == 0:
-        return shown
-    return Cell(f"▲ {shown}", style="better") if lead > 0 else Cell(f"▼ {shown}", style="worse")
+    shown = _p(pair.adjusted_in_track)
+    match _order(pair, sign):
+        case "ahead":
+            return Cell(f"▲ {shown}", style="better")
+        case "behind":
+            return Cell(f"▼ {shown}", style="worse")
+    return shown
 
 
 def _listed(teams: Sequence[str], pairs: Pairs, scale: Method | None) -> HtmlTable:

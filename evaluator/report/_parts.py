@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from evaluator.charts import standalone
 from evaluator.spec import Board
 
 
@@ -40,6 +41,10 @@ class Figure:
     title: str
     note: str
     marks: Sequence[str] = ()
+
+    def svg_file(self) -> str:
+        """The plot as an SVG document of its own, as `evaluator.charts.Picture.svg_file`."""
+        return standalone(self.svg, f"{self.title}. {self.note}")
 
 
 @dataclass(frozen=True)

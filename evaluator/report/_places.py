@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluator.charts import PlotRow, interval_plot
+from evaluator.charts import FirstShare, Picture, PlacedTeam, rank_sets
+from evaluator.charts import weights as drawn_weights
 from evaluator.comparison import TeamPlace, TrackComparison, change_in_words
 from evaluator.ranking import Standing, for_nobody
-from evaluator.report._parts import Cell, Figure, HtmlTable
+from evaluator.report._parts import Cell, HtmlTable
 from evaluator.spec import Challenge
 
 
@@ -37,10 +38,10 @@ class Places:
     level: str = ""
     drawn: str = ""
     thrice: str = ""
-    plot: Figure | None = None
+    plot: Picture | None = None
     stability: HtmlTable | None = None
     without: HtmlTable | None = None
-    weights: HtmlTable | None = None
+    weights: Picture | None = None
     rules: Rules | None = None
     covered: Sequence[str] = ()
 
@@ -173,23 +174,15 @@ def _span(low: int | None, high: int | None) -> str:
 
 def _plot(
     standings: Sequence[Standing], sure: dict[str, TeamPlace], comparison: TrackComparison
-) -> Figure | None:
-    rows = [
-        PlotRow(standing.team, standing.placement, sure[standing.team].low, sure[standing.team].high)
-        for standing in standings
-        if standing.team in sure and sure[standing.team].low is not None
-    ]
-    if not rows:
+) -> Picture | None:
+    known = [(standing, sure[standing.team]) for standing in standings if standing.team in sure]
+    if all(place.low is None for _, place in known):
         return None
-    note = (
-        f"Dot: the place. Line: the places that cannot be excluded with {comparison.level:.0%} confidence, for all "
-        "teams at once."
-    )
-    return Figure(
-        interval_plot("Place of each team with those that cannot be excluded", rows, whole=True),
-        "Places",
-        note,
-    )
+    teams = [
+        PlacedTeam(standing.team, standing.placement, place.low, place.high, place.group)
+        for standing, place in known
+    ]
+    return rank_sets(teams, level=comparison.level)
 
 
 def _board_ranks(challenge: Challenge, standings: Sequence[Standing]) -> HtmlTable:
@@ -240,17 +233,10 @@ def _left_out(comparison: TrackComparison) -> HtmlTable | None:
     return HtmlTable(["Without", "Change"], rows, "Pairs whose order depends on a third team", kind="wordy")
 
 
-def _weights(comparison: TrackComparison) -> HtmlTable | None:
+def _weights(comparison: TrackComparison) -> Picture | None:
     """Who is first under other weights; None where only one team ever is."""
-    shares = sorted(comparison.weight_space.items(), key=lambda pair: (-pair[1], pair[0]))
-    rows = [[team, f"{share:.1%}"] for team, share in shares if share > 0]
-    if len(rows) < 2:
-        return None
-    caption = (
-        "How much of the weights around the declared ones makes each team first: drawn at random with the declared "
-        "weights as their mean, with equal weights all others alike. Ties count for each"
-    )
-    return HtmlTable(["Team", "First"], rows, caption)
+    shares = [FirstShare(team, share) for team, share in comparison.weight_space.items() if share > 0]
+    return drawn_weights(shares) if len(shares) > 1 else None
 
 
 def _rules(comparison: TrackComparison) -> Rules | None:

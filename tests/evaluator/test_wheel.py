@@ -96,6 +96,7 @@ def test_the_wheel_holds_the_evaluator_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"evaluator", "proctor_evaluator"}
     data = {
+        "charts/pictures.css",
         "report/templates/style.css",
         "bundle/templates/README.md",
         "digests/equal.json",
