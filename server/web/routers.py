@@ -3,6 +3,7 @@
 from server.web import api, asset_api, session_pages
 from server.web.admin import overview, people, records, work
 from server.web.mine import account
+from server.web.results import api as results
 
 PAGES = (
     asset_api.router,
@@ -12,5 +13,6 @@ PAGES = (
     work.router,
     people.router,
     records.router,
+    results.router,
     api.router,
 )
