@@ -102,6 +102,8 @@ def kept(results: Results) -> KeptCertainty:
 def test_how_sure_places_are_is_told_as_it_is_kept_with_the_teams_names(
     results: Results, nobody: httpx.Client
 ) -> None:
+    closed = results.get(nobody, "certainty").json()
+    results.release()
     told = results.get(nobody, "certainty").json()
     behind = kept(results).stands_behind
     assert behind is not None
@@ -117,8 +119,11 @@ def test_how_sure_places_are_is_told_as_it_is_kept_with_the_teams_names(
         one, other = (ids[team] for team in pair.teams)
         shown = pairs[frozenset((one, other))]
         assert shown["difference"] == round(pair.difference, 3)
-        assert shown["adjusted_in_track"] == round(pair.adjusted_in_track, 3)
-        assert shown["superiority"] is None, "shares of hidden cases are told to nobody before the release"
+        assert shown["adjusted_in_track"] == round(pair.adjusted_in_track, 6)
+        assert (shown["low"], shown["superiority"]) == (
+            round(pair.low or 0, 3),
+            round(pair.superiority or 0, 3),
+        )
         best = one if pair.difference > 0 else other
         assert shown["better"] == (best if pair.apart(0.95) else None)
     assert [(one["ahead"], one["behind"]) for one in told["gaps"]] == [
@@ -130,6 +135,12 @@ def test_how_sure_places_are_is_told_as_it_is_kept_with_the_teams_names(
     ties = next(one for one in told["rules"] if one["change"] == "ties: average")
     assert ties["places"] == {"Ada": 1, "Bob": 2, "Cyd": 3}
     assert ties["sentence"].startswith("equal values share the mean of their places")
+    before = next(one for one in closed["boards"] if one["board"] == "task2")["metrics"][0]
+    assert [one["better"] for one in before["pairs"]] == [one["better"] for one in dsc["pairs"]]
+    figures = {"effect", "low", "high", "superiority", "p", "adjusted", "adjusted_in_track"}
+    assert {one[name] for one in before["pairs"] for name in figures} == {None}, "each tells of hidden cases"
+    assert {one["low"] for one in closed["gaps"]} == {None} != {one["low"] for one in told["gaps"]}
+    assert (told["hidden"], "released" in closed["hidden"]) == (None, True)
 
 
 def test_before_the_release_teams_are_compared_without_cases_and_organizers_who_look_are_recorded(
@@ -141,7 +152,7 @@ def test_before_the_release_teams_are_compared_without_cases_and_organizers_who_
         assert [one["groups"] for one in told["entries"]] == [None, None]
         (pair,) = told["metrics"][0]["pairs"]
         assert {pair["team"], pair["other"]} == {"Ada", "Bob"}
-        assert (pair["superiority"], told["metrics"][0]["cases"]) == (None, None)
+        assert (pair["superiority"], pair["p"], told["metrics"][0]["cases"]) == (None, None, None)
         assert "released" in told["hidden"]
         shown = results.get(http, "boards/task2/distribution").json()
         entry = shown["entries"][0]
