@@ -22,7 +22,8 @@ class SurePlaceOut(Answer):
 class GapOut(Answer):
     """By how many mean ranks over all boards a team is ahead of another one; 0 where they tie.
 
-    low, high: where that may lie, for all pairs at once; None where the scores do not say, or one metric alone decides.
+    low, high: where that may lie, for all pairs at once; None where the scores do not say, one metric alone decides, or
+    figures of tests are not shown.
     """
 
     ahead: str
@@ -39,23 +40,24 @@ class PairTestOut(Answer):
     better: which of them is, as claimed among all pairs and metrics of the track; None where they are not told apart,
     which does not prove them equal. difference: the value of `team` less that of `other`. effect: the same on the scale
     of the test, with low and high for all pairs of the metric at once. superiority: in how much of the cases `team` is
-    better, half of ties counted; None where single cases are not shown, or the metric has none. p: before any
-    correction; adjusted: for who looks at this metric alone; adjusted_in_track: for the whole track.
+    better, half of ties counted; None where the metric has no single cases. p: before any correction; adjusted: for who
+    looks at this metric alone; adjusted_in_track: for the whole track. Of a hidden phase these figures, but not which
+    team is better, are None until the release.
     """
 
     team: str
     other: str
     better: str | None
     difference: float
-    effect: float
+    effect: float | None
     low: float | None
     high: float | None
     superiority: float | None
     superiority_low: float | None
     superiority_high: float | None
-    p: float
-    adjusted: float
-    adjusted_in_track: float
+    p: float | None
+    adjusted: float | None
+    adjusted_in_track: float | None
 
 
 class MetricTestsOut(Answer):
@@ -124,7 +126,8 @@ class SurenessOut(Answer):
 
     pending: it is being worked out; then what is not there yet is empty. certainty: as on the board. groups: teams over
     all boards that cannot be told apart, the best first. pairs: which are listed; None where all are. without_teams:
-    those without whom the order of others would change; empty where there are more than 50 teams.
+    those without whom the order of others would change; empty where there are more than 50 teams. hidden: why figures
+    of tests are not shown; None where they are.
     """
 
     challenge: str
@@ -144,6 +147,7 @@ class SurenessOut(Answer):
     without_teams: list[WithoutTeamOut]
     rules: list[OtherRuleOut]
     notes: list[str]
+    hidden: str | None
 
 
 class GroupValueOut(Answer):
@@ -206,7 +210,10 @@ class ComparedMetricOut(Answer):
 
 
 class ComparisonOut(Answer):
-    """Two to five entries of one board beside each other. hidden: why single cases and groups are not shown."""
+    """Two to five entries of one board beside each other. hidden: why single cases and groups are not shown.
+
+    untested: why figures of tests are not shown, which in a phase of public cases they always are.
+    """
 
     challenge: str
     phase: str
@@ -219,6 +226,7 @@ class ComparisonOut(Answer):
     entries: list[ComparedOut]
     metrics: list[ComparedMetricOut]
     hidden: str | None
+    untested: str | None
 
 
 class QuantilesOut(Answer):

@@ -72,7 +72,7 @@ def seconds_of(session: Session, evaluations: Collection[EvaluationId]) -> dict[
         .where(CaseRun.evaluation_id.in_(evaluations), CaseRun.seconds.is_not(None))
         .group_by(CaseRun.evaluation_id)
     )
-    return {evaluation: _quantiles(found, 1) for evaluation, found in session.execute(query).tuples()}
+    return {evaluation: _quantiles(found, 1) for evaluation, found in session.execute(query)}
 
 
 def groups_of(
@@ -92,7 +92,7 @@ def groups_of(
             VariableOut(variable=variable, groups=_groups(members, decimals, every=every))
             for variable, members in (found or {}).items()
         ]
-        for evaluation, found in session.execute(query).tuples()
+        for evaluation, found in session.execute(query)
     }
 
 

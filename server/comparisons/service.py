@@ -65,6 +65,7 @@ def compare(session: Session, sight: Sight, board: str, teams: Sequence[str]) ->
             for key in sight.spec.boards[board].metrics
         ],
         hidden=sight.hidden,
+        untested=sight.untested,
     )
 
 

@@ -23,13 +23,19 @@ from server.organizers.access import observes
 
 _HIDDEN = "Values of single cases and of groups are shown once organizers have released the leaderboard of this phase."
 
+_UNTESTED = (
+    "Figures of tests between teams are shown once organizers have released the leaderboard of this phase: each tells "
+    "a little of hidden cases."
+)
+
 
 @dataclass(frozen=True)
 class Sight:
     """What somebody sees of one track.
 
     counted: what its places follow from, of all tracks. frozen: whether it is a sight of then. observes: whether the
-    asker may see everything of the challenge. hidden: why single cases are not shown; None where they are.
+    asker may see everything of the challenge. hidden: why single cases are not shown; None where they are. untested:
+    the same of the figures of tests, each of which tells a little of hidden cases.
     """
 
     challenge: Challenge
@@ -40,6 +46,7 @@ class Sight:
     frozen: bool
     observes: bool
     hidden: str | None
+    untested: str | None
 
     @property
     def spec(self) -> Spec:
@@ -76,6 +83,7 @@ def seen(session: Session, challenge: Challenge, phase: str, track: str | None, 
     live = service.sees_live(session, challenge, phase, viewer)
     until = None if live else frozen_since(challenge, phase, at=now(session))
     force = in_force(session, challenge, phase, until=until)
+    shown = watches or phase in challenge.released
     return Sight(
         challenge=challenge,
         phase=phase,
@@ -84,7 +92,8 @@ def seen(session: Session, challenge: Challenge, phase: str, track: str | None, 
         found=service.attempts(session, challenge, phase, force),
         frozen=until is not None,
         observes=watches,
-        hidden=None if watches or phase in challenge.released else _HIDDEN,
+        hidden=None if shown else _HIDDEN,
+        untested=None if shown or not spec.phases[phase].hidden else _UNTESTED,
     )
 
 

@@ -33,6 +33,8 @@ from server.comparisons.sight import Sight
 from server.leaderboard.certainty import known, whole
 from server.leaderboard.views import certainty_out
 
+_VALUES = ("effect", "low", "high", "superiority", "superiority_low", "superiority_high")
+_CHANCES = ("p", "adjusted", "adjusted_in_track")
 _P_DIGITS = 6
 _RANK_DIGITS = 4
 
@@ -56,13 +58,14 @@ def sureness_out(session: Session, sight: Sight) -> SurenessOut:
         certainty=None if certain is None else certainty_out(certain, names),
         overall=[] if certain is None else _places(certain.overall, names),
         groups=[] if certain is None else _together(certain.overall, names),
-        gaps=[] if behind is None else [_gap(lead, names) for lead in behind.leads],
+        gaps=[] if behind is None else [_gap(sight, lead) for lead in behind.leads],
         boards=[] if certain is None else _boards(sight, certain, behind, names),
         pairs=None if behind is None else behind.pairs,
         without_boards=[] if behind is None else _without_boards(sight, behind, names),
         without_teams=[] if behind is None else _without_teams(behind, names),
         rules=[] if behind is None else _rules(behind, names),
         notes=list(behind.notes if behind is not None else certain.notes if certain is not None else ()),
+        hidden=sight.untested,
     )
 
 
@@ -94,13 +97,14 @@ def _groups(groups: Mapping[str, int], names: Names) -> list[list[str]]:
     ]
 
 
-def _gap(lead: RankLead, names: Names) -> GapOut:
+def _gap(sight: Sight, lead: RankLead) -> GapOut:
+    names, told = sight.names, sight.untested is None
     return GapOut(
         ahead=names[lead.teams[0]],
         behind=names[lead.teams[1]],
         ranks=round(lead.lead, _RANK_DIGITS),
-        low=_rounded(lead.low, _RANK_DIGITS),
-        high=_rounded(lead.high, _RANK_DIGITS),
+        low=_rounded(lead.low, _RANK_DIGITS) if told else None,
+        high=_rounded(lead.high, _RANK_DIGITS) if told else None,
         tie=lead.tie,
     )
 
@@ -147,31 +151,19 @@ def metric_tests(
 
 
 def _pair(sight: Sight, metric: Metric, pair: PairTest, level: float) -> PairTestOut:
-    """A pair as it is told: rounded like every value of the phase; no share of cases while these are hidden."""
+    """A pair as it is told, rounded like every value of the phase."""
     lead = pair.difference if direction_of(metric) == "higher" else -pair.difference
     one, other = (sight.names[team] for team in pair.teams)
     better = None if lead == 0 or not pair.apart(level) else one if lead > 0 else other
-    decimals, cases = sight.decimals, sight.hidden is None
+    told = {} if sight.untested else pair.model_dump(include={*_VALUES, *_CHANCES})
     return PairTestOut(
         team=one,
         other=other,
         better=better,
-        difference=round(pair.difference, decimals),
-        effect=round(pair.effect, decimals),
-        low=_rounded(pair.low, decimals),
-        high=_rounded(pair.high, decimals),
-        superiority=_rounded(pair.superiority, decimals) if cases else None,
-        superiority_low=_rounded(pair.superiority_low, decimals) if cases else None,
-        superiority_high=_rounded(pair.superiority_high, decimals) if cases else None,
-        p=_p(pair.p, sight),
-        adjusted=_p(pair.adjusted, sight),
-        adjusted_in_track=_p(pair.adjusted_in_track, sight),
+        difference=round(pair.difference, sight.decimals),
+        **{name: _rounded(told.get(name), sight.decimals) for name in _VALUES},
+        **{name: _rounded(told.get(name), _P_DIGITS) for name in _CHANCES},
     )
-
-
-def _p(p: float, sight: Sight) -> float:
-    """A p as it is told: while cases are hidden no finer than values are."""
-    return round(p, _P_DIGITS if sight.hidden is None else sight.decimals)
 
 
 def _without_boards(sight: Sight, behind: PlacesBehind, names: Names) -> list[WithoutBoardOut]:

@@ -45,18 +45,21 @@ def ranked_attempts(spec: Spec, counted: Iterable[Attempt], track: str) -> list[
 def key_of(spec: Spec, counted: Iterable[Attempt], track: str) -> str | None:
     """The digest of all that the places of a track follow from; None where there is nothing to rank.
 
-    That is the version of the file, the metrics and the code that are installed, and of each team that is ranked its
-    evaluations: what an evaluation was scored with is never changed.
+    That is the rule, the boards with the metrics and the code that are installed, and of each team that is ranked its
+    evaluations: what an evaluation was scored with is never changed. Dates of a phase are none of it.
     """
     boards = installed(spec.boards)
     mine = ranked_attempts(spec, counted, track)
     if not mine or not sum(spec.ranking.weights[name] for name in boards) > 0:
         return None
-    ranked = [[name, *board.metrics] for name, board in boards.items()]
+    rule = [
+        spec.ranking.model_dump(mode="json"),
+        {key: one.model_dump(mode="json") for key, one in boards.items()},
+    ]
     entries = sorted(
         [str(one.team.id), one.board, one.team.eligible, one.draws, str(one.evaluation)] for one in mine
     )
-    told = json.dumps([evaluator_version(), spec.digest, track, ranked, entries], separators=(",", ":"))
+    told = json.dumps([evaluator_version(), rule, track, entries], separators=(",", ":"))
     return "sha256:" + hashlib.sha256(told.encode()).hexdigest()
 
 
