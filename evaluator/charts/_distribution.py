@@ -59,7 +59,7 @@ def distribution(
     drawn = teams[:MOST_TEAMS]
     left = column(team.team for team in drawn)
     scale = Scale.over([v for team in drawn for v in team.values if v is not None], start=left + 8)
-    body, top = _legend(left)
+    body, top = _legend()
     bottom = top + len(drawn) * _ROW
     axis = f"{metric}{f' in {unit}' if unit else ''}, {'higher' if higher_is_better else 'lower'} is better"
     body += across(scale, top, bottom, axis)
@@ -95,7 +95,7 @@ def distribution(
     )
 
 
-def _legend(left: float) -> tuple[list[str], float]:
+def _legend() -> tuple[list[str], float]:
     return legend(
         [
             (dots([(0, 0)], "points"), "case"),
@@ -103,7 +103,7 @@ def _legend(left: float) -> tuple[list[str], float]:
             (shape("diamond", 0, 0), "mean"),
             (dots([(0, 0)], "worst", _CROSS), "worst tenth"),
         ],
-        min(left, 100),
+        8,
         0,
     )
 
