@@ -14,6 +14,7 @@ SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 ROW = 22
 """The height of a row."""
 _EM = 14.5  # the largest size of text that the style sheet sets, in units of the drawing
+_POINT = "h.01"  # a round end makes a dot of it, and some programs draw nothing of a line without any length
 _SAID = 12  # rows in a description; the table has the rest
 _STRONG = 1.13  # how much wider bold letters are
 _NARROW, _BROAD = "fijlrt.,:;'|!()[] ", "mwMW%@"
@@ -139,7 +140,7 @@ def mark(one: int) -> Markup:
     )
 
 
-def dots(points: Iterable[tuple[float, float]], style: str, stroke: str = "h0") -> str:
+def dots(points: Iterable[tuple[float, float]], style: str, stroke: str = _POINT) -> str:
     """Many small marks as one path; `stroke` is the path of one of them."""
     return f'<path class="{style}" d="{"".join(f"M{number(x)} {number(y)}{stroke}" for x, y in points)}"/>'
 

@@ -124,7 +124,7 @@ def _stroke(order: Order, scale: float = 1.0) -> str:
             return f"m0 -{number(4.5 * scale)}l{half} {high}h-{twice}z"
         case "behind":
             return f"m0 {number(4.5 * scale)}l{half} -{high}h-{twice}z"
-    return "h0"
+    return "h.01"
 
 
 def _description(teams: Sequence[str], pairs: Sequence[ComparedPair]) -> str:
