@@ -7,7 +7,7 @@ of its own as well. All text is escaped; equal arguments give equal drawings.
 """
 
 from evaluator.charts._differences import TeamsDifference, difference
-from evaluator.charts._distribution import CaseValues, distribution
+from evaluator.charts._distribution import CaseValues, TeamSpread, distribution
 from evaluator.charts._forecast import QueuedDay, forecast
 from evaluator.charts._groups import GroupValue, groups
 from evaluator.charts._marks import SHAPES, mark
@@ -41,6 +41,7 @@ __all__ = [
     "PlotRow",
     "QueuedDay",
     "Scale",
+    "TeamSpread",
     "TeamsDifference",
     "TimelinePhase",
     "box_plot",

@@ -23,7 +23,7 @@ from evaluator.charts._marks import (
 from evaluator.charts._picture import Picture, Value
 from evaluator.charts._scale import WIDTH, Scale, is_drawn
 
-_ROW = 30
+_ROW = 36
 _MOST = 60
 _NUMBERS = 132  # room for the difference in figures
 
@@ -129,9 +129,9 @@ def _row(one: TeamsDifference, scale: Scale, y: float, left: float) -> list[str]
         return [*drawn, text(scale.end + 10, y, "no value" if missing else "too large to draw", "quiet")]
     if low is not None and high is not None and is_drawn(low) and is_drawn(high):
         drawn.append(whisker(scale.at(low), scale.at(high), y))
-        drawn.append(text(scale.end + 10, y + 7, f"{figure(low, 3)} to {figure(high, 3)}", "small"))
+        drawn.append(text(scale.end + 10, y + 8, f"{figure(low, 3)} to {figure(high, 3)}", "small"))
     said = f"{'+' if value > 0 else ''}{figure(value, 3)}{f' {one.unit}' if one.unit else ''}"
-    drawn.append(text(scale.end + 10, y - 6, said, "strong" if one.sure else "start"))
+    drawn.append(text(scale.end + 10, y - 7, said, "strong" if one.sure else "start"))
     kind, style = ("diamond", "mark") if one.sure else ("circle", "mark hollow")
     return [*drawn, shape(kind, scale.at(value), y, style)]
 

@@ -73,7 +73,7 @@ def _entries(days: Sequence[QueuedDay]) -> list[tuple[str, str]]:
     if any(one.capacity is not None for one in days):
         entries.append((line(-8, 0, 8, 0, "now"), "can be done in a day"))
     late = rect(-6, -6, 12, 12, "late") + slanted(-6, -6, 12, 12)
-    return [*entries, (late, "waits after the deadline"), (line(0, -7, 0, 7, "due"), "deadline")]
+    return [*entries, (late, "after the deadline")]
 
 
 def _bar(one: QueuedDay, due: datetime, upward: Scale, across: DateScale) -> list[str]:

@@ -13,7 +13,8 @@ SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 """Marks of groups, in the order in which groups get them."""
 ROW = 22
 """The height of a row."""
-_EM = 13.5  # the largest size of text that the style sheet sets, in units of the drawing
+_EM = 14.5  # the largest size of text that the style sheet sets, in units of the drawing
+_POINT = "h.01"  # a round end makes a dot of it, and some programs draw nothing of a line without any length
 _SAID = 12  # rows in a description; the table has the rest
 _STRONG = 1.13  # how much wider bold letters are
 _NARROW, _BROAD = "fijlrt.,:;'|!()[] ", "mwMW%@"
@@ -72,7 +73,7 @@ def shortened(words: str, most: float, *, strong: bool = False) -> str:
     return f"{kept.rstrip()}…"
 
 
-def column(labels: Iterable[str], *, most: float = 176, least: float = 40) -> float:
+def column(labels: Iterable[str], *, most: float = 186, least: float = 40) -> float:
     """How wide a column of labels has to be."""
     return max([least, *(min(width(label), most) for label in labels)]) + 8
 
@@ -139,7 +140,7 @@ def mark(one: int) -> Markup:
     )
 
 
-def dots(points: Iterable[tuple[float, float]], style: str, stroke: str = "h0") -> str:
+def dots(points: Iterable[tuple[float, float]], style: str, stroke: str = _POINT) -> str:
     """Many small marks as one path; `stroke` is the path of one of them."""
     return f'<path class="{style}" d="{"".join(f"M{number(x)} {number(y)}{stroke}" for x, y in points)}"/>'
 
@@ -148,11 +149,11 @@ def legend(entries: Sequence[tuple[str, str]], left: float, top: float) -> tuple
     """Marks, drawn around the origin, with their words, in lines as they fit; and where the legend ends below."""
     drawn, x, y = [], left, top + 8
     for drawn_mark, words in entries:
-        wide = width(words) + 34
+        wide = width(words) + 36
         if x > left and x + wide > WIDTH:
             x, y = left, y + 18
-        drawn.append(f'<g transform="translate({number(x + 7)} {number(y)})">{drawn_mark}</g>')
-        drawn.append(text(x + 18, y, shortened(words, WIDTH - x - 22), "note"))
+        drawn.append(f'<g transform="translate({number(x + 8)} {number(y)})">{drawn_mark}</g>')
+        drawn.append(text(x + 20, y, shortened(words, WIDTH - x - 24), "note"))
         x += wide
     return drawn, y + 12
 

@@ -45,7 +45,7 @@ def scatter(
         (dots([(0, 0)], _STYLES["neither"], _STROKES["neither"]), f"equal: {wins['neither']:,}"),
     ]
     body, top = legend(entries, 8, 0)
-    top += 22
+    top += 30
     side = WIDTH - _LEFT - _RIGHT
     values = [value for pair in known for value in pair]
     right = Scale.over(values, start=_LEFT, end=_LEFT + side)
@@ -95,7 +95,7 @@ def _frame(right: Scale, upward: Scale, titles: Sequence[str]) -> list[str]:
         ]
     drawn.append(line(right.start, upward.start, right.end, upward.end, "dashed"))
     drawn.append(tick((right.start + right.end) / 2, upward.start + 32, f"{titles[0]} →"))
-    drawn.append(text(8, upward.end - 14, f"↑ {titles[1]}", "small"))
+    drawn.append(text(8, upward.end - 20, f"↑ {titles[1]}", "small"))
     return drawn
 
 

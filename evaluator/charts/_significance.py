@@ -10,7 +10,7 @@ from evaluator.charts._scale import WIDTH
 
 MOST_IN_MAP = 30
 """As many teams a significance map draws; its table has all pairs."""
-_LINE = 15.5  # the least height of a row, for its name
+_LINE = 16.5  # the least height of a row, for its name
 _ROOM = 18  # of a number above a column; of narrower ones every fifth has its number
 Order = Literal["ahead", "behind", "alike"]
 _SAYS: Mapping[Order, str] = {"ahead": "ahead of", "behind": "behind", "alike": "not told apart from"}
@@ -40,7 +40,7 @@ def significance_map(
     known |= {(pair.other, pair.team): _TURNED[pair.order] for pair in pairs}
     drawn = teams[:MOST_IN_MAP]
     numbered = [f"{place} {team}" for place, team in enumerate(drawn, 1)]
-    left = column(numbered, most=160)
+    left = column(numbered, most=170)
     size = min(26.0, (WIDTH - left - 8) / max(len(drawn), 1))
     body, top = _legend(left)
     top += 20
@@ -124,7 +124,7 @@ def _stroke(order: Order, scale: float = 1.0) -> str:
             return f"m0 -{number(4.5 * scale)}l{half} {high}h-{twice}z"
         case "behind":
             return f"m0 {number(4.5 * scale)}l{half} -{high}h-{twice}z"
-    return "h0"
+    return "h.01"
 
 
 def _description(teams: Sequence[str], pairs: Sequence[ComparedPair]) -> str:

@@ -320,6 +320,24 @@ def test_the_worst_tenth_is_crossed_at_the_right_end_whichever_way_is_better():
         assert len(starts(points)) == 36
 
 
+def test_a_spread_is_drawn_without_its_cases():
+    values = charts.CaseValues("a", [float(n) for n in range(40)])
+    spread = charts.TeamSpread.of(values, higher_is_better=True)
+    whole, hidden = (
+        charts.distribution([one], metric="x", higher_is_better=True) for one in (values, spread)
+    )
+    assert whole.values == hidden.values == (("a", 40, 19.5, 19.5, 9.75, 29.25, 1.5, 0),)
+    root = parsed(hidden.svg)
+    at = axis(root)
+    assert not [path for path in root.iter("path") if "points" in classes(path)]
+    ((_, row),) = rows(root)
+    box = next(row.iter("rect"))
+    ends = [float(box.get("x")), float(box.get("x")) + float(box.get("width"))]
+    crossed = next(path for path in row.iter("path") if "worst" in classes(path))
+    assert [at(x) for x in (*ends, starts(crossed)[0][0])] == pytest.approx([9.75, 29.25, 1.5], abs=0.1)
+    assert "Each dot" not in hidden.reading
+
+
 def test_a_scatter_counts_who_is_better_and_draws_as_many():
     pairs = [(0.9, 0.8), (0.7, 0.8), (0.6, 0.6), (0.5, 0.1), (None, 0.3), (math.inf, 0.2)]
     for higher_is_better, wins in ((True, (2, 1)), (False, (1, 2))):

@@ -18,12 +18,12 @@ from evaluator.scoring import Extras, MetricReport, Report
 from tests.evaluator.datasets import fomo26
 from tests.evaluator.drawings import axis, classes, parsed, rows, starts, whisker
 
-CASES = 60
-# Two pairs that nothing tells apart, and teams in between whose order is clear or nearly so.
+CASES, PATTERNS = 60, 49_999
+# Two pairs that nothing tells apart, clear orders, and one that would be sure for two teams alone but is not for all.
 QUALITY = {
     "ada": 0.80,
     "bell": 0.797,
-    "curie": 0.775,
+    "curie": 0.763,
     "dirac": 0.70,
     "euler": 0.697,
     "fermi": 0.55,
@@ -98,7 +98,7 @@ def ahead(values):
     found = set()
     for one, other in pairs:
         score = (means[one] - means[other]) / errors[one, other]
-        assert abs(abs(score) - critical) > 0.25, "the season leaves this pair to chance"
+        assert abs(abs(score) - critical) > 0.2, "the season leaves this pair to chance"
         if abs(score) > critical:
             found.add((teams[one], teams[other]) if score > 0 else (teams[other], teams[one]))
     return found
@@ -183,17 +183,18 @@ def _holm(raw):
 @pytest.fixture(scope="module")
 def tested(values):
     """p of all pairs after Holm's correction, from scipy's permutation test of the exported values."""
-    raw = {
-        (one, other): stats.permutation_test(
-            (values[one], values[other]),
-            lambda first, second, axis: np.mean(first - second, axis=axis),
-            permutation_type="samples",
-            vectorized=True,
-            n_resamples=9_999,
-            random_state=11,
-        ).pvalue
-        for one, other in combinations(values, 2)
-    }
+    pairs = list(combinations(values, 2))
+    p = stats.permutation_test(
+        tuple(np.array([values[pair[side]] for pair in pairs]) for side in (0, 1)),
+        lambda first, second, axis: np.mean(first - second, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=PATTERNS,
+        batch=2000,
+        axis=1,
+        random_state=11,
+    ).pvalue
+    raw = dict(zip(pairs, p.tolist(), strict=True))
     return _holm(raw)
 
 
@@ -205,9 +206,9 @@ def test_the_map_is_that_of_a_permutation_test_of_the_exported_values(season, va
     for row in found:
         pair = (row["Team"], row["Other team"])
         p = tested.get(pair, tested.get(pair[::-1]))
-        assert abs(p - 0.05) > 0.01, "the season leaves this pair to chance"
-        least = 21 * 2 / 10_000  # of scipy's p, corrected: it counts the patterns that it drew
-        assert abs(float(row["p, corrected"]) - p) < max(0.1 * p, 1.01 * least)
+        assert abs(p - 0.05) > 0.005, "the season leaves this pair to chance"
+        least = 21 * 2 / PATTERNS  # of scipy's p, corrected: it counts the patterns that it drew
+        assert abs(float(row["p, corrected"]) - p) < max(0.1 * p, 1.1 * least)
         lead = values[pair[0]].mean() - values[pair[1]].mean()
         order = "alike" if p > 0.05 else "ahead" if lead > 0 else "behind"
         assert row["Is"] == {"alike": "not told apart from", "ahead": "ahead of", "behind": "behind"}[order]
