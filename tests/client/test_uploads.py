@@ -91,7 +91,9 @@ def test_an_upload_survives_cut_connections(
         soon(seconds)
 
     with Client(proxy(cuts), participant.token) as client:
-        upload = upload_archive(client, slug, participant.team, archive, advance=positions.append, pause=pause)
+        upload = upload_archive(
+            client, slug, participant.team, archive, advance=positions.append, pause=pause
+        )
         assert wait_for_image(client, upload, pause=soon) == digest
         assert client.upload(upload).offset == archive.size
     assert cuts == []
