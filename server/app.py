@@ -73,6 +73,7 @@ from server.usage.api import router as usage
 from server.versions.api import router as datasets
 from server.web.api import health
 from server.web.api import router as web
+from server.web.scripts_api import router as third_party_scripts
 from server.webhooks.api import of_challenge, of_installation, of_team
 
 API = "/api/v1"
@@ -131,6 +132,7 @@ _ROUTERS = (
     ),
     ("", health),
     ("", sign_in_pages),
+    ("", third_party_scripts),
     ("", web),
 )
 

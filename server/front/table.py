@@ -63,6 +63,8 @@ _LEASES = "/api/v1/worker/leases"
 _SPECIAL = {
     ("GET", "/healthz"): _MEMORY,
     ("GET", "/static/proctor.css"): _MEMORY,
+    ("GET", "/static/third_party/{file}"): _MEMORY,
+    ("HEAD", "/static/third_party/{file}"): _MEMORY,
     ("GET", "/api/v1/openapi.json"): _BOARD,
     ("GET", "/api/v1/receipts/key"): _BOARD,
     ("GET", "/api/v1/receipts/keys"): _BOARD,
