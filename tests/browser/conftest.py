@@ -63,8 +63,7 @@ OpenWindow = Callable[..., Page]
 _OPTIONS = (
     "--no-sandbox",  # it shows our own pages only, and root has no other way
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing leaves this machine, whatever a page tries
-    "--use-angle=swiftshader",  # WebGL without a graphics card
-    "--enable-unsafe-swiftshader",
+    "--enable-unsafe-swiftshader",  # WebGL without a graphics card
     "--font-render-hinting=none",
 )
 
@@ -100,9 +99,9 @@ def site(served: tuple[str, SessionFactory]) -> str:
 
 
 @pytest.fixture
-def watch() -> Iterator[Watch]:
+def watch(tmp_path: Path) -> Iterator[Watch]:
     """The windows of this test and what went wrong in them."""
-    watch = Watch()
+    watch = Watch(tmp_path)
     yield watch
     watch.close()
 
@@ -127,7 +126,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         outcome = yield
         watch.require()
     except Exception as failed:
-        folder: Path = pyfuncitem.config._tmp_path_factory.mktemp("windows")  # type: ignore[attr-defined]
-        failed.add_note("\n".join([*watch.faults, *map(str, watch.pictures(folder))]))
+        failed.add_note("\n".join([*watch.faults, *map(str, watch.pictures())]))
         raise
     return outcome

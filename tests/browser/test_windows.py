@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -60,9 +61,9 @@ def faulty() -> Iterator[str]:
 
 
 @pytest.fixture
-def own() -> Iterator[Watch]:
+def own(tmp_path: Path) -> Iterator[Watch]:
     """A watch whose faults fail no test."""
-    watch = Watch()
+    watch = Watch(tmp_path)
     yield watch
     watch.close()
 

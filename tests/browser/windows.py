@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -50,6 +51,7 @@ class Watch:
     answered with an error is none: a test says which status it expects. `allow` takes what else a test expects.
     """
 
+    folder: Path
     faults: list[str] = field(default_factory=list)
     _allowed: list[str] = field(default_factory=list)
     _opened: set[str] = field(default_factory=set)
@@ -120,12 +122,14 @@ class Watch:
         if found := self.found():
             raise PageFault("\n".join(found))
 
-    def pictures(self, folder: Path) -> list[Path]:
-        """What each window shows now."""
+    def pictures(self) -> list[Path]:
+        """What each window shows now, in files; one that shows nothing any more has none."""
         paths = []
         for number, page in enumerate(self._pages()):
-            paths.append(folder / f"window-{number}.png")
-            page.screenshot(path=paths[-1])
+            path = self.folder / f"window-{number}.png"
+            with suppress(Error):
+                page.screenshot(path=path)
+                paths.append(path)
         return paths
 
     def _pages(self) -> list[Page]:
@@ -163,7 +167,8 @@ def axe(page: Page, *, without: tuple[str, ...] = ()) -> list[str]:
     `without`: selectors of parts that others have made. The script goes in through the browser's debugger, which the
     page's policy does not bind; the page itself stays as strict as it is.
     """
-    page.evaluate(_axe())
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(_axe())
     found: list[str] = page.evaluate(
         """async (without) => {
             const context = without.length ? { include: [["html"]], exclude: without.map((one) => [one]) } : document;
