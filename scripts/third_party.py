@@ -28,6 +28,8 @@ SERVED = Path("server/web/third_party")
 FOR_TESTS = Path(".cache/third_party")
 PUBLIC = "https://registry.npmjs.org"
 SECONDS = 120
+# Its own patience with a network that is not there is minutes.
+_NPM = ("--loglevel=error", "--ignore-scripts", "--fetch-retries=1", "--fetch-retry-mintimeout=1000")
 _MIB = 2**20
 _MOST_PACKED, _MOST = 64 * _MIB, 32 * _MIB
 
@@ -132,7 +134,7 @@ def from_registry(script: Pinned) -> bytes:
 
 def _with_npm(script: Pinned) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        command = ["npm", "pack", f"{script.name}@{script.version}", "--silent", "--ignore-scripts"]
+        command = ["npm", "pack", f"{script.name}@{script.version}", *_NPM]
         try:
             outcome = subprocess.run(
                 command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
