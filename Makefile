@@ -11,7 +11,7 @@ EXTRAS := client server worker embedded parquet demo dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine squashfs torch demo up test test-long check bench mutants evaluator-wheel train lock clean
+.PHONY: help setup engine squashfs browser third-party torch demo up test test-long check bench mutants evaluator-wheel train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -28,18 +28,28 @@ engine: ## a container engine that answers (starts or installs one if it may)
 squashfs: ## squashfs-tools, which read SIF files (installs them if it may)
 	@scripts/squashfs
 
+browser: ## Chromium, which the tests of the pages look with (installs it if it may)
+	@scripts/browser >/dev/null
+
+third-party: setup ## scripts of others that pages use, by exact version (ARGS="--from FOLDER" without a network)
+	$(BIN)/python -m scripts.third_party $(ARGS)
+
 demo: setup engine ## the whole platform with synthetic data, from upload to leaderboard
 	@scripts/squashfs --optional
+	@$(BIN)/python -m scripts.third_party
 	$(BIN)/python -m demo $(ARGS)
 
 up: setup engine ## run the platform here: database, server, workers (ARGS="--port 8426")
 	@scripts/squashfs --optional
+	@$(BIN)/python -m scripts.third_party
 	$(BIN)/python -m worker.admin up $(ARGS)
 
-test: check engine squashfs ## lint, types and the tests, on a real engine, database and broker
+test: check engine squashfs browser ## lint, types and the tests, on a real engine, database, broker and browser
+	@$(BIN)/python -m scripts.third_party --tests --strict
 	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
 test-long: setup torch engine squashfs ## the slow tests
+	@$(BIN)/python -m scripts.third_party --strict
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 check: setup torch ## lint, format, types, import rules, lengths

@@ -7,6 +7,15 @@ COPY pyproject.toml requirements.lock docker/install docker/requirements.py /bui
 COPY pyproject.toml docker/wheel[s] /build/wheels/
 RUN sh /build/install /opt/site server worker
 
+# Scripts of others that pages use: those that the checkout has are taken, others are fetched. Where that cannot be,
+# pages do without and the build says so.
+FROM ${PYTHON_IMAGE} AS scripts
+ARG NPM_CONFIG_REGISTRY=
+COPY scripts/third_party.py /build/scripts/third_party.py
+COPY server/web/third_party.toml server/web/third_part[y] /build/server/web/third_party/
+RUN mv /build/server/web/third_party/third_party.toml /build/server/web/ \
+    && python3 /build/scripts/third_party.py
+
 FROM ${PYTHON_IMAGE}
 RUN groupadd --system --gid 10001 proctor \
     && useradd --system --uid 10001 --gid proctor --home-dir /nonexistent --no-create-home proctor \
@@ -23,6 +32,7 @@ COPY evaluator /opt/proctor/evaluator
 COPY contract /opt/proctor/contract
 COPY sandbox /opt/proctor/sandbox
 COPY server /opt/proctor/server
+COPY --from=scripts /build/server/web/third_party /opt/proctor/server/web/third_party
 COPY worker /opt/proctor/worker
 COPY migrations /opt/proctor/migrations
 WORKDIR /opt/proctor

@@ -47,13 +47,29 @@ def test_squashfs_tools_that_are_there_are_left_alone_and_missing_ones_named(tmp
         assert (missing.returncode, "apt-get install squashfs-tools" in missing.stderr) == (code, True)
 
 
+def test_a_browser_that_is_there_is_taken_and_a_missing_one_named(tmp_path: Path) -> None:
+    found = run("scripts/browser")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert Path(found.stdout.strip()).is_file()
+    for tool in ("sh", "id"):
+        (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
+    script = str(ROOT / "scripts" / "browser")
+    missing = run(script, PATH=str(tmp_path), PROCTOR_BROWSER="")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "apt-get install chromium" in missing.stderr
+    named = tmp_path / "another-browser"
+    named.symlink_to("/bin/true")
+    assert run(script, PATH=str(tmp_path), PROCTOR_BROWSER=str(named)).stdout == f"{named}\n"
+
+
 def test_make_alone_explains_itself() -> None:
     shown = run("make").stdout
-    for target in ("setup", "demo", "test", "check", "bench", "up", "train", "lock", "clean"):
+    targets = ("setup", "demo", "test", "check", "bench", "up", "third-party", "train", "lock", "clean")
+    for target in targets:
         assert f"make {target}" in shown
 
 
 def test_scripts_are_valid_shell() -> None:
-    for script in ("scripts/engine", "scripts/squashfs", "scripts/venv", "scripts/wheels", "docker/install"):
-        assert run("sh", "-n", script).returncode == 0
+    for script in ("browser", "engine", "squashfs", "venv", "wheels", "../docker/install"):
+        assert run("sh", "-n", f"scripts/{script}").returncode == 0
     assert run("bash", "-n", ".ci/run").returncode == 0

@@ -64,6 +64,8 @@ _LEASES = "/api/v1/worker/leases"
 _SPECIAL = {
     ("GET", "/healthz"): _MEMORY,
     ("GET", "/assets/{digest}/{name}"): _MEMORY,
+    ("GET", "/static/third_party/{file}"): _MEMORY,
+    ("HEAD", "/static/third_party/{file}"): _MEMORY,
     ("GET", "/sign-in"): _MEMORY,
     ("GET", "/register"): _MEMORY,
     ("GET", "/reset"): _MEMORY,

@@ -1,12 +1,13 @@
 """The routers of all pages, in the order in which they are asked."""
 
-from server.web import api, asset_api, session_pages
+from server.web import api, asset_api, scripts_api, session_pages
 from server.web.admin import overview, people, records, work
 from server.web.mine import account
 from server.web.results import api as results
 
 PAGES = (
     asset_api.router,
+    scripts_api.router,
     session_pages.router,
     account.router,
     overview.router,

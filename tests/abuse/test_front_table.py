@@ -67,6 +67,9 @@ def test_bodies_are_bounded_everywhere_but_in_streams_that_their_endpoints_bound
         ("GET", "/challenges/fomo26", "boards"),
         ("GET", "/static/swagger/swagger-ui.css", "boards"),
         ("GET", "/healthz", None),
+        ("GET", "/static/third_party/tus-js-client-4.3.1.min.js", None),
+        ("HEAD", "/static/third_party/tus-js-client-4.3.1.min.js", None),
+        ("GET", "/static/third_party/deeper/file.js", "strangers"),
     ],
 )
 def test_the_route_that_answers_decides(table: Table, method: str, path: str, lane: str | None) -> None:

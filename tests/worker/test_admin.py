@@ -80,6 +80,8 @@ def test_doctor_says_what_to_do_without_an_engine(monkeypatch: pytest.MonkeyPatc
         (doctor.engine_version("19.03.8"), FindingState.FAIL),
         (doctor.engine_version("20.10.24+dfsg1"), FindingState.OK),
         (doctor.storage("vfs"), FindingState.WARN),
+        (doctor.page_scripts({"one": object(), "other": None}), FindingState.WARN),
+        (doctor.page_scripts({"one": object(), "other": object()}), FindingState.OK),
         (doctor.disk("disk", Path("/tmp"), warn=1, fail=10**18), FindingState.FAIL),
         (doctor.disk("disk", Path("/tmp"), warn=10**18, fail=1), FindingState.WARN),
     ],

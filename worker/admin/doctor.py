@@ -4,7 +4,7 @@ import os
 import platform as machine
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +18,7 @@ from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from sandbox.gpu import InstalledGpu, gpus
+from server.web.scripts import shelf
 from worker.admin.findings import DoctorFinding, FindingState, Profile
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
@@ -78,6 +79,7 @@ def examine(data: Path, port: int | None) -> list[DoctorFinding]:
         public_address(os.environ.get("PROCTOR_PUBLIC_URL", ""), asked),
         *engine(Engine.connect),
         sif_files(),
+        page_scripts(shelf().scripts),
         graphics(gpus()),
         *storage_lasts(data),
         *recorded(data),
@@ -234,6 +236,15 @@ def sif_files() -> DoctorFinding:
         return DoctorFinding("SIF files", FindingState.OK, f"squashfs-tools {squashfs_tools()}")
     except ToolMissing as missing:
         return DoctorFinding("SIF files", FindingState.WARN, f"refused: {missing.what}", missing.remedy)
+
+
+def page_scripts(there: Mapping[str, object | None]) -> DoctorFinding:
+    """The scripts of others that pages use, None for what is missing; each page has another way then."""
+    missing = [name for name, script in there.items() if script is None]
+    if not missing:
+        return DoctorFinding("scripts of pages", FindingState.OK, ", ".join(there))
+    remedy = "Pages do without. To fetch them: make third-party; without a network see docs/operations.md."
+    return DoctorFinding("scripts of pages", FindingState.WARN, f"without {', '.join(missing)}", remedy)
 
 
 def graphics(cards: list[InstalledGpu]) -> DoctorFinding:
