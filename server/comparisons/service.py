@@ -111,7 +111,7 @@ def _entry(shown: BoardOut, attempts: Mapping[str, Attempt], team: str) -> Entry
     for entry in shown.entries:
         if team in (entry.team, str(attempts[entry.team].team.id)):
             return entry
-    raise NotFound(ErrorCode.UNKNOWN_TEAM, f"No team {team!r} has an entry on {shown.title}.")
+    raise NotFound(ErrorCode.UNKNOWN_ENTRY, f"No team {team!r} has an entry on {shown.title}.")
 
 
 def _scores(attempts: Sequence[Attempt]) -> list[UUID]:

@@ -334,6 +334,9 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /accounts": {
         "json": {"email": _ADDRESS, "name": "Ada", "password": _PASSWORD, "setup_token": "no"}
     },
+    "GET /challenges/{slug}/leaderboards/{phase}/comparison": {
+        "params": {"board": "task5", "team": ["Ada", "Bob"]}
+    },
     "POST /sessions": lambda _: {"json": {"email": f"{uuid4().hex}@example.org", "password": _PASSWORD}},
     "POST /password-resets": {"json": {"code": "x" * 32, "email": _ADDRESS, "password": _PASSWORD}},
     "POST /sign-ins": {"json": {"provider": "none"}},

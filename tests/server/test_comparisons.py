@@ -216,7 +216,7 @@ def test_nobody_compares_what_they_may_not_see_or_what_is_not_there(
     results: Results, nobody: httpx.Client, admin: Person, fomo26: Challenge
 ) -> None:
     for refused, status, code in (
-        (results.compare(nobody, "Ada", "Nobody"), 404, ErrorCode.UNKNOWN_TEAM),
+        (results.compare(nobody, "Ada", "Nobody"), 404, ErrorCode.UNKNOWN_ENTRY),
         (results.compare(nobody, "Ada", "Bob", board="none"), 404, ErrorCode.UNKNOWN_BOARD),
         (results.compare(nobody, "Ada", "Bob", track="none"), 422, ErrorCode.UNKNOWN_TRACK),
         (results.get(nobody, "boards/none/distribution"), 404, ErrorCode.UNKNOWN_BOARD),
