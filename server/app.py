@@ -60,6 +60,7 @@ from server.retention.api import router as retention
 from server.roles.api import router as roles
 from server.same_person.api import router as same_person
 from server.settings import Settings
+from server.showcases.api import router as showcases
 from server.sign_in.api import router as sign_ins
 from server.sign_in.browser import router as sign_in_pages
 from server.sign_in.relying import RelyingParty
@@ -97,6 +98,7 @@ _ROUTERS = (
             roles,
             amendments,
             plans,
+            showcases,
             phases,
             organizing,
             bundles,

@@ -15,6 +15,7 @@ from server.images import models as _images
 from server.notices import models as _notices
 from server.organizers import models as _organizers
 from server.outbox import models as _outbox
+from server.published import models as _published
 from server.questions import models as _questions
 from server.queue import models as _queue
 from server.reevaluations import models as _reevaluations
@@ -44,6 +45,7 @@ _ = (
     _notices,
     _organizers,
     _outbox,
+    _published,
     _questions,
     _queue,
     _reference_submissions,

@@ -51,6 +51,7 @@ def certainty(
     found = {}
     for track in spec.tracks:
         mine = [one for one in counted if one.track == track and one.ranked and one.board in boards]
+        mine = [one for one in mine if one.published is None]  # published values alone tell nothing of it
         if all(score.value is None for one in mine for score in one.scores.values()):
             continue
         ranked = [(name, *board.metrics) for name, board in boards.items()]

@@ -47,6 +47,7 @@ TOPICS = {
             "commit-labels",
             "leakage",
             "bundle",
+            "import-results",
             "gc",
         ),
         *("organizers", "name-organizer", "remove-organizer", "agreements", "publish-agreement"),
