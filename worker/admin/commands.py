@@ -48,6 +48,7 @@ TOPICS = {
             "leakage",
             "bundle",
             "import-results",
+            "mirror",
             "gc",
         ),
         *("organizers", "name-organizer", "remove-organizer", "agreements", "publish-agreement"),
