@@ -12,8 +12,10 @@ import httpx
 import pytest
 import yaml
 from click.testing import Result
+from rich.console import Console
 from sqlalchemy import func, select
 
+from client.boards import leaderboard_tables
 from contract.challenges import ChallengeDetail
 from contract.leaderboard import LeaderboardOut
 from evaluator.ranking import rank, read_rows
@@ -384,6 +386,20 @@ def test_over_http_the_problem_lists_the_mistakes(admin: Person, showcase: Show,
     assert [(one["line"], one["column"]) for one in told["problems"]] == [(2, "value")]
     elsewhere = admin.http.post(f"/admin/challenges/{file.stem}x/results", json=body)
     assert elsewhere.json()["code"] == "challenge_file"
+
+
+def test_there_is_no_bundle_of_what_has_no_cases(admin: Person, finished: str) -> None:
+    answer = admin.http.get(f"/organize/{finished}/phases/test/bundle")
+    assert (answer.status_code, answer.json()["code"]) == (409, "results_published")
+
+
+def test_the_participants_command_says_what_there_is_to_know(nobody: httpx.Client, finished: str) -> None:
+    console = Console(width=2000, record=True, file=io.StringIO())
+    console.print(*leaderboard_tables(board_of(nobody, finished)))
+    said = console.export_text()
+    assert "nothing was run here" in said
+    assert "LatentCampus 2.7, here 2.667" in said
+    assert "0 cases" not in said
 
 
 def test_a_plan_for_a_challenge_with_published_results_can_be_made(

@@ -9,11 +9,11 @@ import httpx
 import typer
 
 from evaluator.terminal import say
-from worker.admin._mirror_crawl import NoMirror, crawl
-from worker.admin._mirror_files import Files, compared, files_of, index_of, require_mirror, write
-from worker.admin._mirror_links import MirroredSite
 from worker.admin.api import nobody
 from worker.admin.context import fail, settings_of
+from worker.admin.mirror_crawl import NoMirror, crawl
+from worker.admin.mirror_files import Files, compared, files_of, index_of, require_mirror, write
+from worker.admin.mirror_links import MirroredSite
 from worker.admin.options import ChallengeArgument, Data, Server
 
 app = typer.Typer()

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from worker.admin._mirror_links import API, CSS, HTML, SCRIPTS, SVG, MirroredSite, Use, links_of
+from worker.admin.mirror_links import API, CSS, HTML, SCRIPTS, SVG, MirroredSite, Use, links_of
 
 MOST_FILES = 20_000
 _LINKED = (HTML, SVG, CSS, *SCRIPTS)

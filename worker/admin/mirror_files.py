@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
-from worker.admin._mirror_crawl import Fetched, NoMirror, PublicPages
-from worker.admin._mirror_links import CSS, HTML, SCRIPTS, SVG, MirroredSite, Use, leading, rewritten
+from worker.admin.mirror_crawl import Fetched, NoMirror, PublicPages
+from worker.admin.mirror_links import CSS, HTML, SCRIPTS, SVG, MirroredSite, Use, leading, rewritten
 
 FORMAT = "proctor-mirror-1"
 INDEX, SUMS = "mirror.json", "SHA256SUMS"
