@@ -45,9 +45,9 @@ def _of_track(track: TrackOut) -> Iterator[str]:
     yield from _of_places(track)
     ranks = [*_means(track), *_ranks(track)]
     if rounded := [text for text, by_rounding in ranks if by_rounding]:
-        yield f"{_in(track)}ranks were published rounded, before those of here: {_listed(rounded)}."
+        yield f"{_in(track)}these ranks were published with fewer digits: {_listed(rounded)}."
     if others := [text for text, by_rounding in ranks if not by_rounding]:
-        yield f"{_in(track)}other ranks were published, before those of here: {_listed(others)}. {_DIGITS}"
+        yield f"{_in(track)}these ranks were published as others than they are here: {_listed(others)}. {_DIGITS}"
 
 
 def _in(track: TrackOut) -> str:
@@ -59,16 +59,16 @@ def _of_places(track: TrackOut) -> Iterator[str]:
     moved = [one for one in told if one.placement != one.published_placement]
     if moved:
         named = [f"{one.team} {one.published_placement}, here {one.placement}" for one in moved]
-        yield f"{_in(track)}other places were published, before those of here: {_listed(named)}. {_DIGITS}"
+        yield f"{_in(track)}these places were published as others than they are here: {_listed(named)}. {_DIGITS}"
     elif told:
-        yield f"{_in(track)}all published places are those of here."
+        yield f"{_in(track)}all places are as they were published."
 
 
 def _means(track: TrackOut) -> Iterator[tuple[str, bool]]:
     """The mean ranks that were published as another number, and whether rounding explains it."""
     for one in track.unified:
         if _differ(one.published_overall, one.overall):
-            named = f"{one.team} {one.published_overall:g}, here {one.overall:.4g}"
+            named = f"{one.team} {one.published_overall:g}, here {one.overall:.2f}"
             yield named, _rounds(one.published_overall, one.overall)
 
 
@@ -76,12 +76,13 @@ def _ranks(track: TrackOut) -> Iterator[tuple[str, bool]]:
     for board in track.boards:
         for entry in board.entries:
             if _differ(entry.published_rank, entry.rank):
-                named = f"{entry.team} on {board.board} {entry.published_rank:g}, here {entry.rank:.4g}"
+                named = f"{entry.team} on {board.board} {entry.published_rank:g}, here {entry.rank:.3g}"
                 yield named, _rounds(entry.published_rank, entry.rank)
 
 
 def _differ(published: float | None, ours: float | None) -> bool:
-    return published is not None and ours is not None and abs(published - ours) > _ROUNDING
+    """Whether two ranks are others as they are shown, with two decimals."""
+    return published is not None and ours is not None and f"{published:.2f}" != f"{ours:.2f}"
 
 
 def _rounds(published: float | None, ours: float | None) -> bool:

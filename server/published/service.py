@@ -28,6 +28,16 @@ def results_of(session: Session, challenge_id: ChallengeId, phase: str) -> Publi
     )
 
 
+def phases_with_results(session: Session) -> set[tuple[ChallengeId, str]]:
+    """The phases that show published results, each with its challenge; they are few."""
+    rows = session.execute(
+        select(PublishedResults.challenge_id, PublishedResults.phase).where(
+            PublishedResults.replaced_at.is_(None)
+        )
+    )
+    return {(row.challenge_id, row.phase) for row in rows}
+
+
 def digest_of(content: PublishedContent, source: str | None) -> str:
     """The digest of results and of where they were published."""
     whole = {"source": source, **content.model_dump(mode="json")}

@@ -134,9 +134,9 @@ def test_what_needs_cases_says_why_it_is_absent(nobody: httpx.Client, finished: 
     assert board.published is not None
     assert board.published.source == SOURCE
     said = " ".join(board.published.sentences)
-    assert "all published places are those of here" in said
-    assert "LatentCampus 2.7, here 2.667" in said
-    assert "MIPLAB" not in said, "4.5 is 4.5"
+    assert "all places are as they were published" in said
+    assert "LatentCampus 2.7, here 2.67" in said
+    assert not any(team in said for team in ("MIPLAB", "DKFZ_MIC")), "4.50 and 4.17 are as here"
     assert "Intervals, sets of places" in said
     assert track.certainty is None
     assert all(one.places is None for one in track.unified)
@@ -148,12 +148,16 @@ def test_what_needs_cases_says_why_it_is_absent(nobody: httpx.Client, finished: 
 
 def test_the_page_shows_both_ranks_only_where_they_differ(nobody: httpx.Client, finished: str) -> None:
     page = page_of(nobody, finished)
-    assert "published results, imported" in page
+    assert "Published results, imported" in page
+    assert page.count("33.3 %") == 6, "the share of each board, in the head and beside it"
     assert "published 2.7</small>" in page
     assert page.count("published 4.5</small>") == 0
     assert page.count(">published 1</small>") == 0, "the place is the same"
-    for absent in ("0 cases", "nothing is scored yet", "no date yet", "95 %"):
+    for absent in ("0 cases", "nothing is scored yet", "no date yet", "95 %", "published 4.17"):
         assert absent not in page
+    origin = f"http://{nobody.base_url.netloc.decode()}"
+    for other in (f"{origin}/challenges/{finished}", origin):
+        assert "published results</span>" in nobody.get(other).text
 
 
 def test_the_csv_is_one_that_the_evaluator_ranks_the_same(
@@ -305,7 +309,7 @@ def test_places_that_rounding_turned_are_told_with_both_numbers(
     board = board_of(nobody, file.stem)
     assert board.published is not None
     said = " ".join(board.published.sentences)
-    assert "other places were published, before those of here: Ada 2, here 1." in said
+    assert "these places were published as others than they are here: Ada 2, here 1." in said
     assert "digits that were not published may have decided" in said
     assert "published 2</small>" in page_of(nobody, file.stem)
 
@@ -398,7 +402,7 @@ def test_the_participants_command_says_what_there_is_to_know(nobody: httpx.Clien
     console.print(*leaderboard_tables(board_of(nobody, finished)))
     said = console.export_text()
     assert "nothing was run here" in said
-    assert "LatentCampus 2.7, here 2.667" in said
+    assert "LatentCampus 2.7, here 2.67" in said
     assert "0 cases" not in said
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from contract.problems import ErrorCode
 from worker.admin.mirror_links import API, CSS, HTML, SCRIPTS, SVG, MirroredSite, Use, links_of
 
 MOST_FILES = 20_000
@@ -175,9 +176,9 @@ class _Asking:
                     params=query or None,
                     headers={"Accept-Encoding": "identity", "Accept": "text/html, */*"},
                 )
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise NoMirror(f"{address}: no answer: {error or type(error).__name__}") from None
-            if answer.status_code not in _LATER:
+            if answer.status_code not in _LATER or ErrorCode.DATABASE_AWAY in answer.text:
                 break
             self._sleep(_pause(answer))
         if answer.status_code in _LATER or answer.is_server_error:
