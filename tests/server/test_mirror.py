@@ -234,14 +234,18 @@ def test_over_http_it_is_the_same(
 
 PAGES = {
     "/challenges/c": '<a href="/challenges/c/tasks/t1">t</a><a href="https://elsewhere.example/x">e</a>'
-    '<form action="/search"><input name="q"></form><a href="?lang=en">l</a>'
+    '<form action="/search"><label>Find <input name="q"></label></form><a href="?lang=en">l</a>'
     '<link rel="stylesheet" href="/static/a.css"><script type="module" src="/static/m.js"></script>'
     '<div data-live="/api/v1/challenges/c/live"></div><a href="/sign-in">s</a>',
     "/challenges/c/tasks/t1": '<a href="?b=2&amp;a=1#top">q</a><a href="?sort=team">s</a><img src="plot.svg" '
     'srcset="plot.svg 1x, /challenges/c/tasks/plot.svg 2x"><a href="/challenges/c/old">o</a>',
-    "/challenges/c/tasks/t1?a=1&b=2": '<a href="?a=1&amp;b=2&amp;c=3">deeper</a><a href="?after=x">next</a>',
-    "/challenges/c/tasks/t1?after=x": "<p>the second page</p>",
-    "/challenges/c/tasks/t1?sort=team": "<p>by team</p>",
+    "/challenges/c/tasks/t1?a=1&b=2": '<a href="?a=1&amp;b=2&amp;c=3">deeper</a>'
+    '<a href="?a=1&amp;b=2&amp;after=x">next</a>',
+    "/challenges/c/tasks/t1?a=1&after=x&b=2": "<p>the second page</p>",
+    "/challenges/c/tasks/t1?a=1&b=2&c=3": "<p>never asked for</p>",
+    "/challenges/c/tasks/t1?sort=team": '<form><select name="x"><option>o</select><button>Go <b>now</b></button>'
+    '<table><tr><td><input type="checkbox" name="t"></td><td>by team</td></tr></table></form><p>after</p>'
+    '<input name="y" form="f">',
     "/challenges/c?lang=en": "<p>in English</p>",
     "/challenges/c/tasks/plot.svg": '<svg viewBox="0 0 1 1"><linearGradient id="g"></linearGradient>'
     '<a href="/challenges/c">c</a></svg>',
@@ -323,10 +327,12 @@ def test_pages_that_nobody_told_it_of_are_taken_along(tmp_path: Path) -> None:
     pages = b"".join(content for name, content in files.items() if name.endswith(".html"))
     for text in (b"by team", b"in English", b"the second page"):
         assert text in pages
-    assert b"<form" not in pages
+    for left_out in (b"<form", b"<input", b"<option", b"Find", b"Go", b"now", b"never asked for"):
+        assert left_out not in pages
+    assert b"<table><tr><td></td><td>by team</td></tr></table><p>after</p>" in pages
     assert b"sign-in" not in pages
     assert b"deeper" in pages
-    assert b"c=3" not in pages, "several choices at once are followed from a page without any alone"
+    assert b"c=3" not in pages, "choices of choices have no end"
     assert json.loads(files["api/news.json"]) == {"items": [1, 2], "next": None}
     assert "api/teams.json" not in files
     assert b"linearGradient" in files["tasks/plot.svg"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -17,6 +18,7 @@ MOST_FILES = 20_000
 _LINKED = (HTML, SVG, CSS, *SCRIPTS)
 _OPERATIONS = f"{API}/challenges/{{slug}}"
 _DATA = ("application/json", "text/csv")
+_PAGING = frozenset({"after", "before", "cursor", "offset", "page"})
 _TRIES = 8
 _LONGEST_PAUSE = 60.0  # seconds
 _LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -46,8 +48,8 @@ class PublicPages:
 def crawl(http: httpx.Client, site: MirroredSite, sleep: Callable[[float], None] = time.sleep) -> PublicPages:
     """Everything public of a challenge: its page, what links from there lead to, and what the API tells of it.
 
-    What visitors without an account are refused is left out; so is a page whose address has several choices at once
-    (sorted by this and filtered by that), unless a page without any links to it: these would be without end.
+    What visitors without an account are refused is left out; so are choices (sorted by this, filtered by that) that
+    only a page with choices of its own leads to.
 
     Raises:
         NoMirror: the challenge's page is not there, a style sheet or script is missing, the server fails, or there is
@@ -96,8 +98,24 @@ def _next(site: MirroredSite, address: str, kind: str, body: bytes) -> Iterator[
         there = site.address(link, address)
         if there is None or use is Use.READ or not site.holds(there):
             continue
-        if use is Use.LOADED or "?" not in address or there.count("&") == 0:
+        if use is Use.LOADED or _goes_on(address, there):
             yield there, use
+
+
+def _goes_on(address: str, there: str) -> bool:
+    """Whether a link is followed: from a page with choices in its address only to its next pages, not to other choices.
+
+    Choices can be joined without end; those that a page without any leads to are as many as that page has links.
+    """
+    path, _, query = address.partition("?")
+    other, _, asked = there.partition("?")
+    if not query or not asked:
+        return True
+    return path == other and _choices(query) == _choices(asked)
+
+
+def _choices(query: str) -> list[tuple[str, str]]:
+    return [(name, said) for name, said in parse_qsl(query, keep_blank_values=True) if name not in _PAGING]
 
 
 def _require_not_needed(site: MirroredSite, address: str, answer: httpx.Response, loaded: set[str]) -> None:

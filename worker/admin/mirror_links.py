@@ -123,54 +123,85 @@ def relative(file: str, at: str) -> str:
     return quote(posixpath.relpath(file, posixpath.dirname(at) or "."))
 
 
+_CONTROLS = frozenset({"button", "select", "textarea", "label", "datalist"})
+_SHOWN = frozenset({"table", "svg", "figure"})
+
+
 class _Page(HTMLParser):
     """Goes through a page, hands every link to `link`, and writes all else as it stood.
 
-    Forms are left out: what they ask takes a server. So is what would fetch a page anew by itself.
+    What a form asks takes a server, so forms are left out; of one around a table or a picture only what is filled in
+    is. So is what would fetch a page anew by itself.
     """
 
     def __init__(self, link: Rewritten) -> None:
         super().__init__(convert_charrefs=False)
         self._link = link
-        self._forms = 0
+        self._form: list[str] | None = None
+        self._shows = False
+        self._control: list[str] = []
         self.out: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag that opens something, or one like <br>."""
         if tag == "form":
-            self._forms += 1
-        if tag == "meta" and ("http-equiv", "refresh") in attrs:
-            return
-        self._put(_tag(self.get_starttag_text() or "", tag, self._link))
+            self._form, self._shows = [], False
+        elif self._is_filled_in(tag, attrs):
+            self._control += [tag] if tag in _CONTROLS else []
+        elif not (tag == "meta" and ("http-equiv", "refresh") in attrs):
+            self._shows = self._shows or tag in _SHOWN
+            self._put(_tag(self.get_starttag_text() or "", tag, self._link))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._put(_tag(self.get_starttag_text() or "", tag, self._link))
+        """A tag that is closed at once."""
+        if not self._is_filled_in(tag, attrs):
+            self._put(_tag(self.get_starttag_text() or "", tag, self._link))
 
     def handle_endtag(self, tag: str) -> None:
-        self._put(f"</{tag}>")
-        if tag == "form" and self._forms:
-            self._forms -= 1
+        """The end of what a tag opened."""
+        if tag == "form" and self._form is not None:
+            kept, self._form, self._control = self._form if self._shows else [], None, []
+            self.out += kept
+        elif self._control:
+            if tag in self._control:
+                del self._control[self._control.index(tag) :]
+        else:
+            self._put(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
+        """Text as it stands."""
         self._put(data)
 
     def handle_entityref(self, name: str) -> None:
+        """A character by its name."""
         self._put(f"&{name};")
 
     def handle_charref(self, name: str) -> None:
+        """A character by its number."""
         self._put(f"&#{name};")
 
     def handle_comment(self, data: str) -> None:
+        """A comment."""
         self._put(f"<!--{data}-->")
 
     def unknown_decl(self, data: str) -> None:
+        """A section that is taken as it is."""
         self._put(f"<![{data}]>")
 
     def handle_decl(self, decl: str) -> None:
+        """The kind of document."""
         self._put(f"<!{decl}>")
 
+    def _is_filled_in(self, tag: str, attrs: list[tuple[str, str | None]]) -> bool:
+        """Whether a tag is of something that a form sends, in the form or for it."""
+        if self._control:
+            return True
+        of_form = self._form is not None or any(name == "form" for name, _ in attrs)
+        return of_form and (tag in _CONTROLS or tag == "input")
+
     def _put(self, text: str) -> None:
-        if not self._forms:
-            self.out.append(text)
+        if not self._control:
+            (self.out if self._form is None else self._form).append(text)
 
 
 def _tag(text: str, name: str, link: Rewritten) -> str:
