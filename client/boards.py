@@ -47,6 +47,8 @@ def leaderboard_tables(board: LeaderboardOut) -> Iterator[RenderableType]:
         yield Text(
             f"Frozen since {_moment(board.freezes)}: what was scored later does not show.\n", style="yellow"
         )
+    if board.published:
+        yield Text("\n".join(in_line(sentence) for sentence in board.published.sentences) + "\n")
     for track in board.tracks:
         if track.unified:
             yield _unified(board, track)

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from contract.answers import Answer, Older
 from contract.intervals import BootstrapOut, named
+from contract.published import PublishedOut
 
 PENDING = "How sure the places are is being worked out."
 """What is said of a track whose places have no sets yet."""
@@ -47,7 +47,10 @@ class Marks(Answer):
 
 
 class Valued(Marks):
-    """What a team has on a board, and since when."""
+    """What a team has on a board, and since when.
+
+    submitted_at: of published results, when they were imported.
+    """
 
     metrics: dict[str, ValueOut]
     submitted_at: datetime
@@ -74,10 +77,12 @@ class EntryOut(Valued):
     """A team on one board. `rank` is its rank on this board.
 
     places: which of the board's cannot be excluded; None where the scores do not say how far they move.
+    published_rank: of published results, the rank on this board that was published; None where none was.
     """
 
     rank: float | None
     places: Annotated[PlacesOut | None, Older(None)]
+    published_rank: Annotated[float | None, Older(None)]
 
 
 class OtherwiseOut(Valued):
@@ -97,7 +102,8 @@ class UnifiedOut(Marks):
     eligible_placement: its place among the teams that may win a prize. prize: what that wins if these standings are
     final. missing: the boards on which it has nothing that counts; their rank is the one the rule gives to a missing
     board, and None where nobody has anything. places: which cannot be excluded; None where the scores do not say how
-    far they move.
+    far they move. published_placement, published_overall: of published results, the place and the mean rank that were
+    published.
     """
 
     placement: int | None
@@ -107,6 +113,8 @@ class UnifiedOut(Marks):
     board_ranks: dict[str, float | None]
     missing: Annotated[list[str], Older([])]
     places: Annotated[PlacesOut | None, Older(None)]
+    published_placement: Annotated[int | None, Older(None)]
+    published_overall: Annotated[float | None, Older(None)]
 
     @model_validator(mode="before")
     @classmethod
@@ -132,15 +140,16 @@ class MetricOut(Answer):
 class BoardOut(Answer):
     """One board of one track. cases: of the dataset in force, 0 without one. last_scored: when its last entry was.
 
-    bootstrap: how the intervals of its entries were made.
+    bootstrap: how the intervals of its entries were made. Both are None where published results are shown, which have
+    neither.
     """
 
     board: str
     title: str
     weight: float
-    cases: Annotated[int | SkipJsonSchema[None], Older(None)]
+    cases: Annotated[int | None, Older(None)]
     last_scored: Annotated[datetime | None, Older(None)]
-    bootstrap: Annotated[BootstrapOut | SkipJsonSchema[None], Older(None)]
+    bootstrap: Annotated[BootstrapOut | None, Older(None)]
     metrics: list[MetricOut]
     entries: list[EntryOut]
     otherwise: Annotated[list[OtherwiseOut], Older([])]
@@ -264,6 +273,7 @@ class LeaderboardOut(Answer):
     Values of another base (dataset, way to run, metrics) never mix in: boards list them as scored `otherwise`.
     freezes: from when on everybody but organizers sees it as it was then, None where it does not, or is released.
     frozen: whether this is such a sight. released_early: why a sealed leaderboard was opened before it was final.
+    published: where all of it comes from published values, what is to be said of that; None for evaluations.
     """
 
     challenge: str
@@ -278,6 +288,7 @@ class LeaderboardOut(Answer):
     frozen: Annotated[bool, Older(False)]
     last_scored: Annotated[datetime | None, Older(None)]
     released_early: Annotated[str | None, Older(None)]
+    published: Annotated[PublishedOut | None, Older(None)]
     version: str
     decimals: int
     prizes: Annotated[list[str], Older([])]

@@ -181,6 +181,13 @@ class ErrorCode(StrEnum):
         "the challenge is another than the one that the change was planned for",
     )
     CHALLENGE_FILE = "challenge_file", "the challenge file is wrong"
+    RESULTS_DIFFER = "results_differ", "the phase has other published results"
+    RESULTS_FILE = "results_file", "the file of results is wrong; `problems` names each mistake with its line"
+    RESULTS_PHASE = "results_phase", "the phase cannot show results that were published elsewhere"
+    RESULTS_PUBLISHED = (
+        "results_published",
+        "the phase shows published results, and has nothing of single cases",
+    )
     CONSIGNMENT_LOST = "consignment_lost", "score workers that had the files ended without a word"
     DATASET_DROPPED = "dataset_dropped", "the files of these cases were dropped"
     DATASET_IN_FORCE = "dataset_in_force", "these cases are in force"

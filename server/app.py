@@ -63,6 +63,7 @@ from server.retention.api import router as retention
 from server.roles.api import router as roles
 from server.same_person.api import router as same_person
 from server.settings import Settings
+from server.showcases.api import router as showcases
 from server.sign_in.api import router as sign_ins
 from server.sign_in.browser import router as sign_in_pages
 from server.sign_in.relying import RelyingParty
@@ -101,6 +102,7 @@ _ROUTERS = (
             roles,
             amendments,
             plans,
+            showcases,
             phases,
             organizing,
             bundles,

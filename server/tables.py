@@ -16,6 +16,7 @@ from server.leaderboard import models as _leaderboard
 from server.notices import models as _notices
 from server.organizers import models as _organizers
 from server.outbox import models as _outbox
+from server.published import models as _published
 from server.questions import models as _questions
 from server.queue import models as _queue
 from server.reevaluations import models as _reevaluations
@@ -46,6 +47,7 @@ _ = (
     _notices,
     _organizers,
     _outbox,
+    _published,
     _questions,
     _queue,
     _reference_submissions,

@@ -32,12 +32,13 @@ from server.challenges.service import get_challenge
 from server.clock import now
 from server.database import SessionFactory, unit_of_work
 from server.disk import Room, Share, closed, gib, storage_full
-from server.errors import Busy, Problem
+from server.errors import Busy, Conflict, Problem
 from server.evaluations.models import CaseRun
 from server.evaluations.receipts import public_key, sign
 from server.evaluations.result_models import Score
 from server.leaderboard.service import require_visible
 from server.organizers.access import observer_of, organizer_of
+from server.published.service import results_of
 from server.settings import Settings
 
 MADE_EVENT = "bundle made"
@@ -74,6 +75,7 @@ def make(sessions: SessionFactory, asked: Asked, *, settings: Settings) -> Packe
     Raises:
         NotFound: there is no such challenge, phase or board.
         Forbidden: the user may not see everything of it, or not decide in it where names are asked for.
+        Conflict: the phase shows published results, which have no cases.
         StorageFull: the disk has no room for it; nothing of it stays.
         Busy: it took too long.
         Problem: it could not be completed.
@@ -123,6 +125,12 @@ def _allowed(session: Session, asked: Asked) -> Challenge:
     if asked.named:
         organizer_of(session, asked.user, challenge)
     require_visible(session, challenge, asked.phase, asked.user)
+    if results_of(session, challenge.id, asked.phase) is not None:
+        detail = (
+            f"Phase {asked.phase!r} shows published results. A bundle is made of single cases, and none were "
+            "published: the leaderboard as CSV has all that there is."
+        )
+        raise Conflict(ErrorCode.RESULTS_PUBLISHED, detail)
     return challenge
 
 

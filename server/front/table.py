@@ -96,6 +96,7 @@ _SPECIAL = {
     ("PATCH", "/api/v1/uploads/{upload_id}"): Rule("uploads", most=None, anybody=True, to_the_end=True),
     ("POST", "/api/v1/admin/challenges"): _LONG_TEXT,
     ("POST", "/api/v1/admin/challenges/plan"): _LONG_TEXT,
+    ("POST", "/api/v1/admin/challenges/{slug}/results"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements/plan"): _LONG_TEXT,
     ("POST", f"{_CASES}/{{dataset_id}}/corrections"): Rule("admins", most=_MIB),

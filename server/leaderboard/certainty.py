@@ -37,9 +37,10 @@ class Known:
 
 
 def ranked_attempts(spec: Spec, counted: Iterable[Attempt], track: str) -> list[Attempt]:
-    """What the places of a track follow from."""
+    """What the places of a track follow from; values that were published elsewhere tell nothing of how sure they are."""
     boards = installed(spec.boards)
-    return [one for one in counted if one.track == track and one.ranked and one.board in boards]
+    ranked = (one for one in counted if one.track == track and one.ranked and one.published is None)
+    return [one for one in ranked if one.board in boards]
 
 
 def key_of(spec: Spec, counted: Iterable[Attempt], track: str) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid5
 
 from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -25,7 +26,20 @@ from server.leaderboard.bases import InForce
 from server.leaderboard.choice import Chosen, chosen
 from server.leaderboard.supposed import AS_IT_IS, Supposed
 from server.organizers.access import observes
+from server.published.models import PublishedResults, PublishedTeam
+from server.published.service import results_of
 from server.teams.models import Team
+
+_ALONE = "Published as a value alone: an interval is made of single cases, and these were not published."
+
+
+@dataclass(frozen=True)
+class PublishedRanks:
+    """What was published of a team: its rank on the board, its mean rank and its place over all boards."""
+
+    rank: float | None
+    overall: float | None
+    placement: int | None
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,8 @@ class Attempt:
     """What a team has on one board of a track, by metric.
 
     differs: why it is not of the base in force. bootstrap: how its cases were drawn, and the level of its intervals;
-    None where that was not kept. draws: the version of how they were drawn; the first was not kept.
+    None where that was not kept. draws: the version of how they were drawn; the first was not kept. published: where it
+    is no evaluation, the ranks that were published of it.
     """
 
     team: Team
@@ -46,6 +61,7 @@ class Attempt:
     draws: int = 1
     differs: tuple[str, ...] = ()
     evaluation: EvaluationId | None = None
+    published: PublishedRanks | None = None
 
     @property
     def ranked(self) -> bool:
@@ -55,10 +71,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Found:
-    """What a phase has. otherwise: a team's latest evaluation of another base, unless one that counts came after it."""
+    """What a phase has. otherwise: a team's latest evaluation of another base, unless one that counts came after it.
+
+    published: the results in force where the phase shows published ones, and nothing else.
+    """
 
     counted: list[Attempt]
     otherwise: list[Attempt]
+    published: PublishedResults | None = None
 
 
 def require_visible(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> None:
@@ -91,8 +111,10 @@ def attempts(
     """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force.
 
     shown: of a hidden phase only of what its teams have seen the end of. with_scores: else which evaluations these
-    are, and nothing of them.
+    are, and nothing of them. A phase with published results has nothing else.
     """
+    if (results := results_of(session, challenge.id, phase)) is not None:
+        return Found(_published(results), [], results)
     teams = supposed.teams_of(session, challenge)
     listed = [
         choice
@@ -138,6 +160,41 @@ def _attempt(one: Chosen, team: Team, scores: Mapping[str, Score], *, hidden: bo
         differs=one.differs,
         evaluation=one.evaluation.id,
     )
+
+
+def _published(results: PublishedResults) -> list[Attempt]:
+    """Published results as boards show them. Their teams and scores belong to no session: there are no such rows."""
+    return [
+        Attempt(
+            team=_published_team(results, team),
+            track=team.track,
+            board=board,
+            submitted_at=results.created_at,
+            scored_at=None,
+            scores={metric: _published_score(board, metric, value) for metric, value in found.values.items()},
+            published=PublishedRanks(found.rank, team.overall, team.placement),
+        )
+        for team in results.content.teams
+        for board, found in team.boards.items()
+    ]
+
+
+def _published_team(results: PublishedResults, team: PublishedTeam) -> Team:
+    return Team(
+        id=uuid5(results.challenge_id, team.team),
+        challenge_id=results.challenge_id,
+        name=team.team,
+        eligible=team.eligible,
+        disclaimer=team.disclaimer,
+        is_baseline=team.baseline,
+        hidden=False,
+    )
+
+
+def _published_score(board: str, metric: str, value: float | None) -> Score:
+    if value is None:
+        return Score(board=board, metric=metric, value=None, reason="It was published without a value.")
+    return Score(board=board, metric=metric, value=value, note=_ALONE)
 
 
 def _to_the_minute(at: datetime | None) -> datetime | None:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from contract.leaderboard import BoardOut, LeaderboardOut, OtherwiseOut, UnifiedOut, Valued
+from contract.leaderboard import BoardOut, EntryOut, LeaderboardOut, OtherwiseOut, UnifiedOut, Valued
 from server.words import for_spreadsheet
 
 COLUMNS = (
@@ -35,7 +35,7 @@ COLUMNS = (
         "eligible_placement",
         "prize",
     ),
-    "disclaimer",
+    *("disclaimer", "published_rank", "published_overall", "published_placement"),
 )
 """`task` names the board, `unranked` says why a row is shown and not ranked; the places are those over all boards."""
 
@@ -78,6 +78,9 @@ def _rows(
         "eligible_placement": standing.eligible_placement if standing else None,
         "prize": for_spreadsheet(standing.prize) if standing else None,
         "disclaimer": for_spreadsheet(entry.disclaimer),
+        "published_rank": entry.published_rank if isinstance(entry, EntryOut) else None,
+        "published_overall": standing.published_overall if standing else None,
+        "published_placement": standing.published_placement if standing else None,
     }
     for metric, value in entry.metrics.items():
         yield {**whole, "metric": metric, **value.model_dump()}

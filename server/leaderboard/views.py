@@ -33,6 +33,7 @@ from server.clock import now as now_of
 from server.leaderboard import release, service
 from server.leaderboard.bases import case_counts, digests_of, in_force
 from server.leaderboard.certainty import Known, known, worked_out
+from server.leaderboard.published import published_out
 from server.leaderboard.service import Attempt, Found
 from server.leaderboard.values import value_out
 from server.teams.models import Team
@@ -52,6 +53,7 @@ class _Track:
     otherwise: Sequence[Attempt]
     certain: CertainPlaces | None
     pending: bool
+    published: bool
 
 
 def leaderboard_out(
@@ -73,6 +75,7 @@ def leaderboard_out(
         if wait
         else known(session, spec, found.counted)
     )
+    tracks = tracks_out(spec, found, decimals=current.decimals, cases=cases, sure=sure)
     return LeaderboardOut(
         challenge=challenge.slug,
         title=spec.title,
@@ -86,10 +89,11 @@ def leaderboard_out(
         frozen=force.until is not None,
         last_scored=_latest(found.counted),
         released_early=release.reason_of(session, challenge, phase),
+        published=published_out(found.published, tracks),
         version=spec.digest,
         decimals=current.decimals,
         prizes=list(spec.ranking.prizes_of_places),
-        tracks=tracks_out(spec, found, decimals=current.decimals, cases=cases, sure=sure),
+        tracks=tracks,
     )
 
 
@@ -127,6 +131,7 @@ def tracks_out(
             otherwise=otherwise,
             certain=sure.certain.get(name),
             pending=name in sure.pending,
+            published=found.published is not None,
         )
         tracks.append(_track(track))
     return tracks
@@ -146,6 +151,7 @@ def _track(track: _Track) -> TrackOut:
                 board_ranks={name: standing.task_ranks.get(name) for name in track.spec.boards},
                 missing=[name for name in track.spec.boards if (standing.team, name) not in track.attempts],
                 places=sure.get(standing.team),
+                **_published_ranks(track, standing.team),
             )
             for standing in sorted(
                 track.standings, key=lambda standing: _order(track, standing, standing.placement)
@@ -155,6 +161,16 @@ def _track(track: _Track) -> TrackOut:
         certainty=None if track.certain is None else certainty_out(track.certain, _names(track)),
         certainty_pending=track.pending,
     )
+
+
+def _published_ranks(track: _Track, team: str) -> dict[str, Any]:
+    """The place and the mean rank that were published of a team."""
+    found = (track.attempts.get((team, name)) for name in track.spec.boards)
+    ranks = next((attempt.published for attempt in found if attempt is not None), None)
+    return {
+        "published_placement": None if ranks is None else ranks.placement,
+        "published_overall": None if ranks is None else ranks.overall,
+    }
 
 
 def _places(places: Mapping[str, TeamPlace]) -> dict[str, PlacesOut]:
@@ -214,9 +230,9 @@ def _board(track: _Track, name: str) -> BoardOut:
         board=name,
         title=board.title,
         weight=track.spec.ranking.weights[name],
-        cases=track.cases.get(board.task, 0),
+        cases=None if track.published else track.cases.get(board.task, 0),
         last_scored=_latest(track.attempts[standing.team, name] for standing in listed),
-        bootstrap=BootstrapOut.model_validate(board.bootstrap),
+        bootstrap=None if track.published else BootstrapOut.model_validate(board.bootstrap),
         metrics=[_metric(key, metric) for key, metric in board.metrics.items()],
         entries=[
             _entry(track, standing, track.attempts[standing.team, name], sure.get(standing.team))
@@ -257,6 +273,7 @@ def _entry(track: _Track, standing: Standing, attempt: Attempt, places: PlacesOu
         **_values(track, attempt, ranks),
         rank=standing.task_ranks.get(attempt.board),
         places=places,
+        published_rank=None if attempt.published is None else attempt.published.rank,
     )
 
 

@@ -13,7 +13,6 @@ from contract.agreements import Before
 from contract.ids import CaseId, EvaluationId, SubmissionId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
-from evaluator.spec import Challenge as Spec
 from server import events, requests
 from server.accounts.principals import User
 from server.accounts.service import require_scope
@@ -30,6 +29,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.suspicion import pause_of_image
 from server.ids import new_id
 from server.images.service import get_image
+from server.published.service import require_unpublished
 from server.queue.policy import needs_of
 from server.settings import Settings
 from server.submissions.models import Submission
@@ -86,7 +86,7 @@ def submit(
     require_part(team)
     require_accepted(session, user, challenge.id, before=Before.SUBMISSION)
     spec = challenge.spec
-    _require_in_time(session, spec, phase, team=team, images=images, at=at)
+    _require_in_time(session, challenge, phase, team=team, images=images, at=at)
     challenges.require_track(spec, track)
     for task in images:
         challenges.require_task(spec, task)
@@ -122,13 +122,17 @@ def _tell(session: Session, submission: Submission, *, actor: str) -> None:
 
 
 def _require_in_time(
-    session: Session, spec: Spec, name: str, *, team: Team, images: Mapping[str, str], at: datetime
+    session: Session, challenge: Challenge, name: str, *, team: Team, images: Mapping[str, str], at: datetime
 ) -> None:
-    """Raises unless the phase is open, or gives time to what was being uploaded when it ended, and this was."""
-    phase = challenges.get_phase(spec, name)
+    """Raises unless the phase is open, or gives time to what was being uploaded when it ended, and this was.
+
+    One that shows published results takes nothing, whatever its dates are.
+    """
+    phase = challenges.get_phase(challenge.spec, name)
     ended = phase.ended_in_grace(at)
     if ended is None or not were_under_way(session, team.id, images.values(), at=ended):
-        challenges.require_open(spec, name, at=at)
+        challenges.require_open(challenge.spec, name, at=at)
+    require_unpublished(session, challenge, name)
 
 
 def _well_formed(key: str | None) -> str:

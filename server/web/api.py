@@ -17,6 +17,7 @@ from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
 from server.pages import OF_SWAGGER, page
 from server.phases.commitments import committed_phases
+from server.published.service import phases_with_results
 from server.questions import service as questions
 from server.queue.slots import standstill
 from server.web.looking import VisitorDep
@@ -37,7 +38,8 @@ def index(request: Request, session: SessionDep, visitor: VisitorDep) -> HTMLRes
     listed = [(challenge, challenge.spec) for challenge in challenges.list_challenges(session)]
     # Running ones first.
     listed.sort(key=lambda pair: not any(phase.is_open(at) for phase in pair[1].phases.values()))
-    return page(request, "index.html", challenges=listed, at=at)
+    published = phases_with_results(session)
+    return page(request, "index.html", challenges=listed, at=at, published=published)
 
 
 @router.get("/challenges/{slug}", response_class=HTMLResponse)
@@ -55,6 +57,7 @@ def challenge_page(
         slug=slug,
         spec=spec,
         released=challenge.released,
+        published={name for id_, name in phases_with_results(session) if id_ == challenge.id},
         agreements=present(session, challenge.id),
         news=questions.published(session, challenge, limit=_NEWS),
         at=at,

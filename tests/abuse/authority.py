@@ -207,6 +207,7 @@ OPERATIONS: dict[str, Told] = {
     "PATCH /admin/teams/{team_id}": ORGANIZER,
     "POST /admin/challenges": ORGANIZER,
     "POST /admin/challenges/plan": ORGANIZER,
+    "POST /admin/challenges/{slug}/results": ADMIN,
     "GET /admin/challenges/{slug}/datasets": OBSERVER,
     "GET /admin/datasets/{dataset_id}/effect": OBSERVER,
     "POST /admin/datasets/{dataset_id}/activate": ORGANIZER,
@@ -392,6 +393,13 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /admin/workers/{worker_id}/suspect": {"json": {"why": "matrix"}},
     "POST /admin/challenges": _FILE,
     "POST /admin/challenges/plan": _FILE,
+    "POST /admin/challenges/{slug}/results": lambda known: {
+        "json": {
+            "file": json.dumps(known["spec"]),
+            "results": "team,track,task,metric,value",
+            "phase": "validation",
+        }
+    },
     "POST /organize/{slug}/phases/{phase}/dates/plan": {"json": {"extend": 1}},
     "POST /organize/{slug}/phases/{phase}/dates": {"json": {"extend": 1, "why": "matrix"}},
     "POST /organize/{slug}/phases/{phase}/release": {"json": {}},

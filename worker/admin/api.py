@@ -157,6 +157,25 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
             fail(f"{server or 'The installation'} does not answer: {error or type(error).__name__}")
 
 
+@contextmanager
+def nobody(*, server: str | None, data: Path | None) -> Iterator[httpx.Client]:
+    """Asks as somebody without a token does, pages and the API: of `server`, or of the installation on this machine.
+
+    Redirects are answers as others are. Who asks gets what any visitor gets, and nothing else.
+    """
+    settings = None if server else settings_of(data)
+    if settings is None:
+        address = (server or "").rstrip("/").removesuffix(API)
+        with httpx.Client(base_url=address, timeout=_PATIENCE) as http:
+            yield http
+        return
+    with (
+        _InProcess(create_app(settings)) as transport,
+        httpx.Client(base_url="http://localhost", transport=transport) as http,
+    ):
+        yield http
+
+
 def _remote(server: str) -> httpx.Client:
     token = os.environ.get("PROCTOR_TOKEN")
     if not token:

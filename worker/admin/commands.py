@@ -47,6 +47,8 @@ TOPICS = {
             "commit-labels",
             "leakage",
             "bundle",
+            "import-results",
+            "mirror",
             "gc",
         ),
         *("organizers", "name-organizer", "remove-organizer", "agreements", "publish-agreement"),

@@ -108,7 +108,7 @@ def of_differences(found: ComparisonOut, *, first: str, second: str) -> Picture 
         rows.append(
             TeamsDifference(
                 metric.title,
-                sign * pair.effect,
+                None if pair.effect is None else sign * pair.effect,
                 low,
                 high,
                 higher_is_better=metric.better != "lower",

@@ -1,0 +1,1 @@
+"""Challenges that ended elsewhere, shown from what was published of them."""
