@@ -14,6 +14,8 @@ from server.browser.keys import Keys
 _SESSION, _VISIT, _SAID, _DEVICE = "proctor_session", "proctor_visit", "proctor_said", "proctor_device"
 _MOST_SAID = 600
 _DEVICE_LASTS = 365 * 86_400
+_HOST = "__Host-"
+"""How names of cookies begin over HTTPS: browsers take such ones from this host alone, and from no host beside it."""
 _KEY = "proctor.browser"
 
 
@@ -34,7 +36,11 @@ class Browser:
     @classmethod
     def of(cls, scope: Scope, keys: Keys, *, secure: bool) -> "Browser":
         """Read from a request. What is not signed by this installation counts as not sent."""
-        sent = _sent(Headers(scope=scope).getlist("cookie"))
+        sent = {
+            name.removeprefix(_HOST) if secure else name: value
+            for name, value in _sent(Headers(scope=scope).getlist("cookie")).items()
+            if name.startswith(_HOST) or not secure
+        }
         said = keys.genuine(_SAID, sent.get(_SAID))
         return cls(
             keys,
@@ -64,7 +70,7 @@ class Browser:
 
     def sign_out(self, response: Response) -> None:
         """Has the browser forget its session; it stays a device that its person has used."""
-        response.delete_cookie(_SESSION, path="/", secure=self.secure, httponly=True, samesite="lax")
+        self._end(response, _SESSION)
 
     def say(self, response: Response, sentence: str) -> None:
         """Has the next page say what was done."""
@@ -73,7 +79,7 @@ class Browser:
 
     def said_it(self, response: Response) -> None:
         """It was said, once."""
-        response.delete_cookie(_SAID, path="/", secure=self.secure, httponly=True, samesite="lax")
+        self._end(response, _SAID)
 
     def begin_visit(self, response: Response, visit: str) -> None:
         """Has the browser of somebody who is not signed in keep what its forms are known by."""
@@ -82,8 +88,20 @@ class Browser:
     def _set(self, response: Response, name: str, value: str, lasts: int) -> None:
         # Lax, not strict: who follows a link from a mail is signed in.
         response.set_cookie(
-            name, value, max_age=lasts, path="/", secure=self.secure, httponly=True, samesite="lax"
+            self._named(name),
+            value,
+            max_age=lasts,
+            path="/",
+            secure=self.secure,
+            httponly=True,
+            samesite="lax",
         )
+
+    def _end(self, response: Response, name: str) -> None:
+        response.delete_cookie(self._named(name), path="/", secure=self.secure, httponly=True, samesite="lax")
+
+    def _named(self, name: str) -> str:
+        return f"{_HOST}{name}" if self.secure else name
 
 
 def remember(scope: Scope, browser: Browser) -> None:

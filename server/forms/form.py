@@ -62,7 +62,8 @@ class Form:
         """Where the browser goes after `answer`: a page of this server, whatever was sent."""
         wanted = self.then if self.then is not None and is_local(self.then) else otherwise
         values = answer if isinstance(answer, dict) else {}
-        return _PLACE.sub(lambda found: quote(str(values.get(found[1], "")), safe=""), wanted)
+        filled = _PLACE.sub(lambda found: quote(str(values.get(found[1], "")), safe=""), wanted)
+        return filled if is_local(filled) else otherwise
 
 
 def is_local(address: str) -> bool:

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import httpx
 import pytest
+from starlette.responses import Response
 
+from server.browser.cookies import Browser
 from server.browser.keys import Keys
 from server.database import SessionFactory
 from server.errors import BadRequest
@@ -200,6 +203,23 @@ def test_tokens_of_forms_differ_each_time_and_hold_for_theirs_alone() -> None:
     assert not keys.is_form_token("session", one[:-2])
     assert keys.genuine("said", keys.signed("said", "a.b")) == "a.b"
     assert keys.genuine("session", keys.signed("said", "a.b")) is None
+
+
+def test_over_https_cookies_are_taken_from_this_host_alone() -> None:
+    keys = Keys("a secret of thirty-two letters or more")
+    response = Response()
+    Browser(keys, secure=True).sign_in(response, token="prs_1", lasts=timedelta(hours=1), device=None)
+    set_ = response.headers["set-cookie"]
+    assert set_.startswith("__Host-proctor_session=prs_1.")
+    assert "Secure" in set_
+    value = set_.partition("=")[2].partition(";")[0]
+    for name, token in (("__Host-proctor_session", "prs_1"), ("proctor_session", None)):
+        scope = {"type": "http", "headers": [(b"cookie", f"a=b; {name}={value}".encode())]}
+        assert Browser.of(scope, keys, secure=True).token == token
+
+
+def test_an_answer_without_the_field_that_leads_on_leads_nowhere_else() -> None:
+    assert Form({}, then="/{id}/elsewhere.example").next_page({}, "/here") == "/here"
 
 
 def test_files_of_pages_are_kept_for_good_under_the_address_of_their_content(browser: httpx.Client) -> None:
