@@ -37,7 +37,7 @@ class Known:
 
 
 def ranked_attempts(spec: Spec, counted: Iterable[Attempt], track: str) -> list[Attempt]:
-    """What the places of a track follow from; values that were published elsewhere tell nothing of how sure they are."""
+    """What the places of a track follow from; published values tell nothing of how sure they are."""
     boards = installed(spec.boards)
     ranked = (one for one in counted if one.track == track and one.ranked and one.published is None)
     return [one for one in ranked if one.board in boards]
