@@ -11,7 +11,7 @@ _ABSENT = (
     "Intervals, sets of places, distributions, groups, receipts and bundles are made of single cases. None were "
     "published, so they are absent: how sure a place is cannot be told from these values."
 )
-_DIGITS = "The published values are rounded: digits that were not published may have decided."
+_WHY = "Published values are rounded as a rule, so that digits which were not published may have decided."
 _ROUNDING = 1e-9  # 2.75 may be stored as a number just below
 _MOST = 12
 """Teams that one sentence names."""
@@ -47,7 +47,7 @@ def _of_track(track: TrackOut) -> Iterator[str]:
     if rounded := [text for text, by_rounding in ranks if by_rounding]:
         yield f"{_in(track)}these ranks were published with fewer digits: {_listed(rounded)}."
     if others := [text for text, by_rounding in ranks if not by_rounding]:
-        yield f"{_in(track)}these ranks were published as others than they are here: {_listed(others)}. {_DIGITS}"
+        yield f"{_in(track)}these ranks were published as others than they are here: {_listed(others)}. {_WHY}"
 
 
 def _in(track: TrackOut) -> str:
@@ -59,7 +59,7 @@ def _of_places(track: TrackOut) -> Iterator[str]:
     moved = [one for one in told if one.placement != one.published_placement]
     if moved:
         named = [f"{one.team} {one.published_placement}, here {one.placement}" for one in moved]
-        yield f"{_in(track)}these places were published as others than they are here: {_listed(named)}. {_DIGITS}"
+        yield f"{_in(track)}these places were published as others than they are here: {_listed(named)}. {_WHY}"
     elif told:
         yield f"{_in(track)}all places are as they were published."
 

@@ -310,7 +310,7 @@ def test_places_that_rounding_turned_are_told_with_both_numbers(
     assert board.published is not None
     said = " ".join(board.published.sentences)
     assert "these places were published as others than they are here: Ada 2, here 1." in said
-    assert "digits that were not published may have decided" in said
+    assert "digits which were not published may have decided" in said
     assert "published 2</small>" in page_of(nobody, file.stem)
 
 
