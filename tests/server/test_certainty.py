@@ -1,19 +1,22 @@
 """How sure places are is worked out by whoever has the time, kept, and only looked up for a board that is asked for."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import redis
 from sqlalchemy import delete, func, select, text, update
 
-from contract.wakeups import WAKE_CERTAINTY
+from contract.wakeups import SCORE_QUEUE, WAKE_CERTAINTY
 from evaluator.comparison import CertainPlaces, PlacesBehind, certain_places, places_behind
 from evaluator.comparison import Entrant as Compared
 from evaluator.scoring import Report
 from evaluator.spec import Challenge
+from server.app import create_app
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.datasets.models import IN_FORCE, Dataset
@@ -21,7 +24,8 @@ from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Score
 from server.leaderboard import keeping
 from server.leaderboard.models import KeptCertainty
-from tests.server.conftest import Person
+from server.settings import Settings
+from tests.server.conftest import Person, serving
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin
 from tests.server.seeded import Season, play, season_reports, settle
@@ -195,6 +199,21 @@ def test_a_message_that_was_lost_is_made_good_by_the_beat(
     shown = opened(nobody, lab)
     assert not shown["certainty_pending"]
     assert all(one["places"] for one in shown["unified"] if one["team"] == "Newcomer")
+
+
+def test_a_change_that_the_server_hears_wakes_score_workers(settings: Settings, redis_url: str) -> None:
+    app = create_app(settings.model_copy(update={"redis_url": redis_url}))
+    with redis.Redis.from_url(redis_url) as broker, serving(app):
+        broker.delete(SCORE_QUEUE)
+        deadline = time.monotonic() + 60
+        while not any(WAKE_CERTAINTY.encode() in one for one in broker.lrange(SCORE_QUEUE, 0, -1)):
+            with unit_of_work(
+                app.state.sessions
+            ) as session:  # until it listens, nothing that is told is heard
+                session.execute(select(func.pg_notify("boards", str(uuid4()))))
+            assert time.monotonic() < deadline, "nobody was woken"
+            time.sleep(0.05)
+        broker.delete(SCORE_QUEUE)
 
 
 def test_one_process_works_at_a_time(lab: Lab, entrant: MakeEntrant, admin: Person) -> None:
