@@ -33,13 +33,44 @@ def board_answer(
         response = render(board)
         return rendered(bytes(response.body), response.headers, public=public)
 
-    behind = frozen_since(challenge, phase, at=now(session)) and observes(session, viewer, challenge)
-    if is_sealed(challenge, phase) or behind:
-        live = Board(leaderboard_out(session, challenge, phase, live=True), challenge.spec)
-        found = made(live, public=False)
+    memory: Memory = request.app.state.boards
+    if _is_for_organizers(session, challenge, phase, viewer):
+        found = made(_live(memory, session, challenge, phase), public=False)
     else:
-        memory: Memory = request.app.state.boards
         found = memory.show(session, challenge, phase, form, asked=asked, render=made)
+    return _sent(request, found)
+
+
+def board_for(
+    request: Request, session: Session, challenge: Challenge, phase: str, viewer: User | None
+) -> Board:
+    """The board of a phase as the asker, who may see it, sees it: as it is for organizers, else as it is public."""
+    memory: Memory = request.app.state.boards
+    if _is_for_organizers(session, challenge, phase, viewer):
+        return _live(memory, session, challenge, phase)
+    return memory.board(session, challenge, phase, asked=time.monotonic())
+
+
+def shared_answer(request: Request, response: Response) -> Response:
+    """What was made for everybody, with an entity tag and compressed, and kept nowhere."""
+    return _sent(request, rendered(bytes(response.body), response.headers, public=True))
+
+
+def _is_for_organizers(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> bool:
+    """Whether what the asker may see of a board is more than everybody may."""
+    if is_sealed(challenge, phase):
+        return True
+    return frozen_since(challenge, phase, at=now(session)) is not None and observes(
+        session, viewer, challenge
+    )
+
+
+def _live(memory: Memory, session: Session, challenge: Challenge, phase: str) -> Board:
+    out = leaderboard_out(session, challenge, phase, live=True)
+    return Board(out, challenge.spec, memory.around(session, challenge, phase))
+
+
+def _sent(request: Request, found: Rendered) -> Response:
     answer = found.answer(*asked_for(request.scope["headers"]))
     response = Response(answer.body, status_code=answer.status)
     response.raw_headers = list(answer.headers)

@@ -2,10 +2,15 @@
 
 from server.web import api, asset_api, session_pages
 from server.web.mine import account
+from server.web.public import boards, challenges, home, questions
 
 PAGES = (
     asset_api.router,
     session_pages.router,
     account.router,
+    home.router,
+    boards.router,
+    challenges.router,
+    questions.router,
     api.router,
 )
