@@ -53,6 +53,7 @@ def overview(
         at=at,
         next=next_of(spec, at),
         stages=listed,
+        released=challenge.released,
         open=next((stage.name for stage in listed if stage.when is When.OPEN), None),
         own_limits=any(task.limits for task in spec.tasks.values()),
         limits=_limits(spec.limits),
