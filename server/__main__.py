@@ -45,14 +45,18 @@ def main() -> None:
 
 
 def _app() -> FastAPI:
-    """The application; what it is made of is never garbage, and is not looked through for it again."""
     from server.app import create_app  # it reads its settings, and `--help` has to answer without any
 
     app = create_app()
+    spare_what_stays()
+    return app
+
+
+def spare_what_stays() -> None:
+    """What a process is made of by now is never garbage, and is not looked through for it again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GARBAGE_AFTER, 20, 20)
-    return app
 
 
 def _open_as_many_as_allowed() -> None:
