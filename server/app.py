@@ -77,6 +77,7 @@ from server.usage.api import router as usage
 from server.versions.api import router as datasets
 from server.wakeups import wake_for_certainty
 from server.web.api import health
+from server.web.public.around import around_of
 from server.web.routers import PAGES
 from server.webhooks.api import of_challenge, of_installation, of_team
 
@@ -191,7 +192,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     hearing = Hearing(app.state.sessions)
     app.state.parties = {provider.name: RelyingParty(provider) for provider in settings.oidc_providers}
-    app.state.boards = Memory(Changes(hearing, partial(wake_for_certainty, settings.redis_url)))
+    app.state.boards = Memory(Changes(hearing, partial(wake_for_certainty, settings.redis_url)), around_of)
     app.state.hub = Hub(app.state.sessions, hearing)
     app.state.front = State(
         Table(_ROUTERS),

@@ -101,7 +101,8 @@ def size(count: float | None) -> str:
         return "–"
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(count) < 1024:
-            return f"{count:.3g} {unit}" if unit != "B" else f"{int(count)} B"
+            digits = "d" if unit == "B" else ".0f" if abs(count) >= 1000 else ".3g"
+            return f"{int(count) if unit == 'B' else count:{digits}} {unit}"
         count /= 1024
     return f"{count:,.1f} TiB"
 
@@ -158,10 +159,11 @@ def page(
 ) -> HTMLResponse:
     """The template `name` filled with `content`, for who is looking, as noted, or for `looking`.
 
+    With `NOBODY` for `looking` it has nothing of who asks, whoever that is, and may be kept for all.
     A page for somebody is not kept anywhere. One for nobody in particular is the same for everybody, unless its
     template asks for `csrf`: then its reader gets a visit, by which its forms are known.
     """
-    browser = browser_of(request.scope)
+    browser = None if looking is NOBODY else browser_of(request.scope)
     if looking is None:
         known = browser is not None and browser.token is not None
         looking = request.scope.get(_KEY) or (_SOMEBODY if known else NOBODY)

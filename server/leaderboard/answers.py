@@ -31,12 +31,35 @@ def board_answer(
         response = render(board)
         return rendered(bytes(response.body), response.headers, public=public)
 
+    memory: Memory = request.app.state.boards
     if sees_live(session, challenge, phase, viewer):
-        live = Board(leaderboard_out(session, challenge, phase, live=True), challenge.spec)
-        found = made(live, public=False)
+        found = made(_live(memory, session, challenge, phase), public=False)
     else:
-        memory: Memory = request.app.state.boards
         found = memory.show(session, challenge, phase, form, asked=asked, render=made)
+    return _sent(request, found)
+
+
+def board_for(
+    request: Request, session: Session, challenge: Challenge, phase: str, viewer: User | None
+) -> Board:
+    """The board of a phase as the asker, who may see it, sees it: as it is for organizers, else as it is public."""
+    memory: Memory = request.app.state.boards
+    if sees_live(session, challenge, phase, viewer):
+        return _live(memory, session, challenge, phase)
+    return memory.board(session, challenge, phase, asked=time.monotonic())
+
+
+def shared_answer(request: Request, response: Response) -> Response:
+    """What was made for everybody, with an entity tag and compressed, and kept nowhere."""
+    return _sent(request, rendered(bytes(response.body), response.headers, public=True))
+
+
+def _live(memory: Memory, session: Session, challenge: Challenge, phase: str) -> Board:
+    out = leaderboard_out(session, challenge, phase, live=True)
+    return Board(out, challenge.spec, memory.around(session, challenge, phase))
+
+
+def _sent(request: Request, found: Rendered) -> Response:
     answer = found.answer(*asked_for(request.scope["headers"]))
     response = Response(answer.body, status_code=answer.status)
     response.raw_headers = list(answer.headers)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import DateTime, Text, cast, func, literal, select, true
 from sqlalchemy.orm import Session
@@ -59,8 +60,14 @@ class Scored:
 
     def scored_with(self, board: str) -> Base | None:
         """How a board was scored; None where nothing was kept of it."""
-        found: dict[str, Base] = {} if self.how is None else json.loads(self.how)
-        return found.get(board)
+        return None if self.how is None else _read(self.how).get(board)
+
+
+@lru_cache(maxsize=256)
+def _read(how: str) -> Mapping[str, Base]:
+    """Few bases scored many evaluations: each text is parsed once. Nobody changes what comes of it."""
+    found: dict[str, Base] = json.loads(how)
+    return found
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ def _of_board(board: str, evaluations: Sequence[Scored], now: InForce, values: V
 
 
 def _counting(attempts: Sequence[Scored], now: InForce, values: Values) -> Scored:
+    if len(attempts) == 1:
+        return attempts[0]
     boards = now.spec.boards_of(attempts[0].task)
     decides = deciding_metric(boards)
     compared = _comparable(attempts, decides[0], now) if now.spec.ranking.entry == "best" else attempts

@@ -10,7 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.leaderboard.memory import Memory
 from server.leaderboard.negotiation import Rendered, asked_for
 
-_BOARD = re.compile(r"(/api/v1)?/challenges/([^/]+)/leaderboards/([^/]+?)(\.csv)?")
+_BOARD = re.compile(r"/api/v1/challenges/([^/]+)/leaderboards/([^/]+?)(\.csv)?")
+_PAGE = re.compile(r"/challenges/([^/]+)/leaderboards/([^/]+?)(?:/boards/([^/]+))?")
+_TRACK = re.compile(rb"(?:track=([A-Za-z0-9_-]{1,60}))?")
 
 _MADE = (200, 304)
 _FLIGHTS = 3
@@ -20,7 +22,15 @@ _PATIENCE = 2.0
 _BODY = (b"content-length", b"transfer-encoding")
 
 Key = tuple[str, str, str]
-"""A challenge's name, a phase and a form: json, csv or html."""
+"""A challenge's name, a phase and a form: json, csv or a page's, see `page_form`."""
+
+
+def page_form(board: str | None, query: bytes) -> str | None:
+    """The form in which a page is kept: all boards or one, of a track or the first; None for every other query."""
+    found = _TRACK.fullmatch(query)
+    if found is None:
+        return None
+    return f"html {board or ''} {(found[1] or b'').decode()}"
 
 
 class BoardsFirst:
@@ -101,12 +111,15 @@ def _key(scope: Scope) -> Key | None:
     """
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return None
-    found = _BOARD.fullmatch(scope["path"])
+    path = scope["path"]
+    found = (_BOARD if path.startswith("/api/") else _PAGE).fullmatch(path)
     if found is None or any(name == b"authorization" or name in _BODY for name, _ in scope["headers"]):
         return None
-    api, slug, phase, csv = found.groups()
-    if api is None:
-        return (slug, phase, "html") if csv is None else None
+    if found.re is _PAGE:
+        slug, phase, board = found.groups()
+        form = page_form(board, scope.get("query_string", b""))
+        return None if form is None or phase.endswith(".csv") else (slug, phase, form)
+    slug, phase, csv = found.groups()
     return slug, phase, "json" if csv is None else "csv"
 
 

@@ -4,7 +4,7 @@ What a board is made of, and how a change of it is met:
 
 - scored evaluations, scores, teams, which cases are in force, the challenge file, what is released: the database tells;
 - the clock: a board is kept until its phase opens or closes, it freezes, or an end that was held back is shown;
-- the metrics that are installed, by their files: `MOST_SECONDS`;
+- the metrics that are installed, by their files, and what stands around a board on its pages: `MOST_SECONDS`;
 - templates and this code: they end with the process.
 """
 
@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from contract.leaderboard import LeaderboardOut
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge
+from server.leaderboard.around import NOTHING, Around, Surroundings, nothing
 from server.leaderboard.bases import next_shown
 from server.leaderboard.changes import Changes
 from server.leaderboard.negotiation import Rendered
@@ -39,6 +40,7 @@ class Board:
 
     out: LeaderboardOut
     spec: Spec
+    around: Around = NOTHING
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class _Kept:
 class Memory:
     """Public boards and what they look like in each form. One at a time is made; who waits for it gets the same."""
 
-    def __init__(self, changes: Changes) -> None:
-        self.changes = changes
+    def __init__(self, changes: Changes, around: Surroundings = nothing) -> None:
+        self.changes, self.around = changes, around
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._making = threading.Lock()
 
@@ -85,14 +87,31 @@ class Memory:
         if (found := self.find(*key, form, asked=asked)) is not None:
             return found
         with self._making:
-            kept = self._valid(key, asked) or self._made(session, challenge, phase)
+            kept = self._present(session, challenge, phase, asked)
             if form not in kept.rendered:
                 kept.rendered[form] = render(kept.board)
-            self._kept[key] = kept
-            self._kept.move_to_end(key)
-            while len(self._kept) > _MOST_BOARDS:
-                self._kept.popitem(last=False)
             return kept.rendered[form]
+
+    def board(self, session: Session, challenge: Challenge, phase: str, *, asked: float) -> Board:
+        """The board of a phase that everybody may see, for whoever shows it in a form that is not kept.
+
+        Raises:
+            NotFound, Forbidden: there is none that everybody may see.
+        """
+        kept = self._valid((challenge.slug, phase), asked)
+        if kept is None:
+            with self._making:
+                kept = self._present(session, challenge, phase, asked)
+        return kept.board
+
+    def _present(self, session: Session, challenge: Challenge, phase: str, asked: float) -> _Kept:
+        key = (challenge.slug, phase)
+        kept = self._valid(key, asked) or self._made(session, challenge, phase)
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
+        while len(self._kept) > _MOST_BOARDS:
+            self._kept.popitem(last=False)
+        return kept
 
     def _valid(self, key: Key, asked: float) -> _Kept | None:
         kept = self._kept.get(key)
@@ -106,14 +125,20 @@ class Memory:
         session.expire_all()  # what was read before is older than `count` says
         require_visible(session, challenge, phase, None)
         out = leaderboard_out(session, challenge, phase)
-        board = Board(out, challenge.spec)
+        board = Board(out, challenge.spec, self.around(session, challenge, phase))
         until = began + min(MOST_SECONDS, _seconds_left(out, next_shown(session, challenge, phase)))
         rendered: dict[str, Rendered] = {}
         before = self._kept.get((challenge.slug, phase))
-        if before is not None and before.board.out.model_copy(update={"at": out.at}) == out:
+        if before is not None and _same(before.board, board):
             # It says the same: so does its entity tag, and whoever knows it need not fetch it again.
             board, rendered = before.board, before.rendered
         return _Kept(board, str(challenge.id), count, began, until, rendered)
+
+
+def _same(before: Board, after: Board) -> bool:
+    """Whether two boards say the same, whenever they were made."""
+    out = before.out.model_copy(update={"at": after.out.at})
+    return out == after.out and before.around == after.around
 
 
 def _seconds_left(out: LeaderboardOut, shown: datetime | None) -> float:

@@ -9,7 +9,7 @@ from uuid import uuid5
 
 from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
@@ -25,6 +25,7 @@ from server.evaluations.ticks import shown_at
 from server.leaderboard.bases import InForce
 from server.leaderboard.choice import Chosen, chosen
 from server.leaderboard.supposed import AS_IT_IS, Supposed
+from server.leaderboard.values import MEASURED, Measured
 from server.organizers.access import observes
 from server.published.models import PublishedResults, PublishedTeam
 from server.published.service import results_of
@@ -56,7 +57,7 @@ class Attempt:
     board: str
     submitted_at: datetime
     scored_at: datetime | None
-    scores: Mapping[str, Score]
+    scores: Mapping[str, Score | Measured]
     bootstrap: Mapping[str, Any] | None = None
     draws: int = 1
     differs: tuple[str, ...] = ()
@@ -133,17 +134,18 @@ def attempts(
 
 def _scores(
     session: Session, shown: Iterable[Chosen], *, with_cases: bool
-) -> Mapping[tuple[EvaluationId, str], Mapping[str, Score]]:
+) -> Mapping[tuple[EvaluationId, str], Mapping[str, Measured]]:
     """The scores of what is shown, by evaluation and board; of everything else none is loaded."""
     ids = list({choice.evaluation.id for choice in shown})
-    query = select(Score).where(Score.evaluation_id == any_(literal(ids, ARRAY(Uuid))))
-    found: dict[tuple[EvaluationId, str], dict[str, Score]] = defaultdict(dict)
-    for score in session.scalars(query.options(undefer(Score.per_case)) if with_cases else query):
+    columns = (*MEASURED, Score.per_case) if with_cases else MEASURED
+    query = select(*columns).where(Score.evaluation_id == any_(literal(ids, ARRAY(Uuid))))
+    found: dict[tuple[EvaluationId, str], dict[str, Measured]] = defaultdict(dict)
+    for score in (Measured(*row) for row in session.execute(query)):
         found[score.evaluation_id, score.board][score.metric] = score
     return found
 
 
-def _attempt(one: Chosen, team: Team, scores: Mapping[str, Score], *, hidden: bool) -> Attempt:
+def _attempt(one: Chosen, team: Team, scores: Mapping[str, Measured], *, hidden: bool) -> Attempt:
     ended = one.evaluation.finished_at
     if hidden and ended is not None:
         ended = shown_at(one.evaluation.created_at, ended)
@@ -209,16 +211,18 @@ def rows(found: Iterable[Attempt], *, with_cases: bool = False) -> list[Row]:
     """
     return [
         Row(
-            team=str(attempt.team.id),
+            team=team,
             track=attempt.track,
             board=attempt.board,
             metric=metric,
             value=score.value,
-            is_baseline=not attempt.ranked,
-            eligible=attempt.team.eligible,
+            is_baseline=not ranked,
+            eligible=eligible,
             per_case=score.per_case if with_cases else None,
         )
         for attempt in found
+        # Asked once for an entry: a large board has thousands.
+        for team, ranked, eligible in ((str(attempt.team.id), attempt.ranked, attempt.team.eligible),)
         for metric, score in attempt.scores.items()
     ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -207,7 +208,13 @@ def certainty_out(certain: CertainPlaces, names: Mapping[str, str]) -> Certainty
 
 
 def _team(track: _Track, standing: Standing) -> Team:
-    return track.teams[TeamId(UUID(standing.team))]
+    return track.teams[_team_id(standing.team)]
+
+
+@lru_cache(maxsize=4096)
+def _team_id(text: str) -> TeamId:
+    """Each of a board's teams is looked up for every board."""
+    return TeamId(UUID(text))
 
 
 def _marks(team: Team, *, first: bool = False) -> dict[str, Any]:

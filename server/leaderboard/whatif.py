@@ -31,6 +31,7 @@ from server.leaderboard.causes import STANDING, Seen, changed, shifts
 from server.leaderboard.certainty import worked_out
 from server.leaderboard.service import Attempt
 from server.leaderboard.supposed import AS_IT_IS, Supposed
+from server.leaderboard.values import Measured
 
 
 @dataclass(frozen=True)
@@ -242,5 +243,5 @@ def _metrics(old: Attempt | None, new: Attempt | None) -> list[MetricShift]:
     ]
 
 
-def _measured(score: Score | None) -> ValueAt | None:
+def _measured(score: Score | Measured | None) -> ValueAt | None:
     return None if score is None else ValueAt.of(score)

@@ -3,6 +3,7 @@
 from server.web import api, asset_api, scripts_api, session_pages
 from server.web.admin import overview, people, records, work
 from server.web.mine import account
+from server.web.public import boards, challenges, home, questions
 from server.web.results import api as results
 
 PAGES = (
@@ -14,6 +15,10 @@ PAGES = (
     work.router,
     people.router,
     records.router,
+    home.router,
+    boards.router,
     results.router,
+    challenges.router,
+    questions.router,
     api.router,
 )

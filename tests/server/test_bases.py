@@ -22,7 +22,7 @@ from server.evaluations.result_models import Score
 from server.evaluations.scoring import bases
 from server.leaderboard.bases import hidden_by, stale
 from tests.server.lab import Entrant, Json, Lab
-from tests.server.test_leaderboard import board, change, entries, page, scored
+from tests.server.test_leaderboard import board, board_page, change, entries, scored
 from worker.score.evaluations import score_waiting
 
 MakeEntrant = Callable[[str], Entrant]
@@ -247,7 +247,7 @@ def test_page_and_csv_show_it_apart_and_the_evaluator_does_not_rank_it(
     scored(lab, entrant("Old"), 0.9)
     lab.dataset()
     scored(lab, entrant("New"), 0.8)
-    shown = page(nobody, lab).text
+    shown = board_page(nobody, lab)
     assert "Scored otherwise: 1." in shown
     assert shown.index("Scored otherwise: 1.") < shown.index('<td class="team differs">dataset</td>')
     answer = nobody.get(f"/challenges/{lab.slug}/leaderboards/validation.csv")

@@ -1,0 +1,34 @@
+"""What everybody may read around a board, from features that stand above it."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.amendments.frozen import opened_plans
+from server.amendments.service import amendments
+from server.amendments.views import amendment_out
+from server.challenges.models import Challenge
+from server.clock import now
+from server.leaderboard.around import Around
+from server.leaderboard.release import released_at
+from server.reevaluations.models import UNDER_WAY, Reevaluation
+
+_MOST = 100
+"""Amendments that are looked at, the newest ones."""
+
+
+def around_of(session: Session, challenge: Challenge, phase: str) -> Around:
+    """What stands around the board of a phase."""
+    plan = opened_plans(session, challenge, at=now(session)).get(phase)
+    listed = amendments(session, challenge, limit=_MOST)
+    scopes = session.scalars(
+        select(Reevaluation.scope).where(
+            Reevaluation.challenge_id == challenge.id, Reevaluation.state.in_(UNDER_WAY)
+        )
+    )
+    return Around(
+        released=tuple(challenge.released),
+        released_at=released_at(session, challenge, phase),
+        amended=[amendment_out(one) for one in listed if one.phase in (None, phase)],
+        plan=None if plan is None else plan.now.digest,
+        again=any(not scope.phases or phase in scope.phases for scope in scopes),
+    )

@@ -1,0 +1,51 @@
+"""The first page: the challenges of this installation, those that run first."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from evaluator.spec import Challenge as Spec
+from server.challenges import service as challenges
+from server.challenges.models import Challenge
+from server.clock import now
+from server.deps import SessionDep
+from server.pages import page
+from server.web.looking import VisitorDep
+from server.web.public.moments import Next, Stage, When, next_of, stages, when
+
+router = APIRouter(include_in_schema=False)
+
+
+class _Listed(NamedTuple):
+    slug: str
+    spec: Spec
+    when: When
+    next: Next | None
+    stages: list[Stage]
+
+
+@router.get("/", response_class=HTMLResponse)
+def home(request: Request, session: SessionDep, visitor: VisitorDep) -> HTMLResponse:
+    """Every challenge: what runs with its next date, what comes, and past editions."""
+    at = now(session)
+    listed = [_listed(challenge, at) for challenge in challenges.list_challenges(session)]
+    groups: dict[str, Any] = {
+        name: sorted((one for one in listed if one.when is which), key=lambda one: _order(one, at))
+        for name, which in (("running", When.OPEN), ("coming", When.COMING), ("past", When.OVER))
+    }
+    groups["past"].reverse()
+    return page(request, "public/home.html", **groups)
+
+
+def _listed(challenge: Challenge, at: datetime) -> _Listed:
+    spec = challenge.spec
+    return _Listed(challenge.slug, spec, when(spec, at), next_of(spec, at), stages(challenge, at))
+
+
+def _order(one: _Listed, at: datetime) -> tuple[bool, datetime]:
+    """By what comes next; of past ones by what came last."""
+    last = max((stage.phase.closes for stage in one.stages if stage.phase.closes), default=at)
+    moment = last if one.next is None else one.next.at
+    return one.next is None and one.when is not When.OVER, moment

@@ -1,0 +1,110 @@
+"""What the pages of a board are filled with."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contract.leaderboard import BoardOut, TrackOut
+from server.leaderboard.memory import Board
+from server.pages import footnotes, plural
+from server.web.public.query import MOST_COMPARED, View
+from server.web.public.sources import OneBoard, OverAll, details, metric_column, value_cell
+from server.web.public.tables import numbered, table_of
+
+_AMENDED = 3
+"""Amendments that a board's head names; the challenge's page has all of them."""
+
+
+def unified_page(board: Board, track: TrackOut, view: View, own: str | None) -> Mapping[str, Any]:
+    """A track over all its boards, and the boards that lead from it."""
+    table = table_of(OverAll(track, view.path), track.unified, view, own)
+    opened = table.opened
+    filled = [one for one in track.boards if one.entries or one.otherwise]
+    return _common(board, track, view.path) | {
+        "table": table,
+        "details": [] if opened is None else details(track, opened.team, board.out.decimals),
+        "ranked": sum(not (entry.baseline or entry.disqualified) for entry in track.unified),
+        "filled": filled,
+        "empty": [one for one in track.boards if one not in filled],
+        "prizes": any(entry.prize for entry in track.unified),
+        "cases": _cases(board, track.boards),
+        "csv": table.view.link(f"{view.path}/shown.csv", page=1, opened=""),
+        "compare": _comparison(view, table.compared),
+    }
+
+
+def board_page(
+    board: Board, track: TrackOut, name: str, here: str, view: View, own: str | None
+) -> Mapping[str, Any]:
+    """One board of a track."""
+    found = next(one for one in track.boards if one.board == name)
+    source = OneBoard(found, board.out.decimals)
+    table = table_of(source, found.entries, view, own)
+    opened = table.opened
+    return _common(board, track, here) | {
+        "table": table,
+        "one": found,
+        "task": board.spec.boards[name].task,
+        "task_title": board.spec.tasks[board.spec.boards[name].task].title,
+        "details": [] if opened is None else details(track, opened.team, board.out.decimals),
+        "otherwise": _otherwise(found, board.out.decimals),
+        "notes": list(source.notes),
+        "csv": table.view.link(f"{here}/shown.csv", page=1, opened="") + f"&board={name}",
+        "compare": _comparison(View(here, track.track), table.compared),
+        "warnings": [
+            one for one in (track.certainty.warnings if track.certainty else ()) if one.board == name
+        ],
+    }
+
+
+def _common(board: Board, track: TrackOut, here: str) -> dict[str, Any]:
+    around = board.around
+    return {
+        "board": board.out,
+        "spec": board.spec,
+        "track": track,
+        "around": around,
+        "amended": around.amended[:_AMENDED],
+        "here": here,
+        "api": f"/api/v1/challenges/{board.out.challenge}/leaderboards/{board.out.phase}",
+        "most_compared": MOST_COMPARED,
+        "amended_after": _amended_after(board),
+        "task_of": {name: one.task for name, one in board.spec.boards.items()},
+    }
+
+
+def _amended_after(board: Board) -> Any:
+    def found(entry: Any, name: str) -> bool:
+        """Whether what concerns a board's task was amended after an entry was scored."""
+        return board.around.amended_after(entry.scored_at or entry.submitted_at, board.spec.boards[name].task)
+
+    return found
+
+
+def _comparison(view: View, compared: Sequence[str]) -> str | None:
+    """The page that compares the chosen teams; one alone is compared with nobody."""
+    if len(compared) < 2:
+        return None
+    return (
+        View(view.path, view.track, compared=tuple(compared))
+        .link(f"{view.path}/comparison")
+        .replace("compare=", "team=")
+    )
+
+
+def _cases(board: Board, boards: Sequence[BoardOut]) -> str:
+    """How many cases the tasks of a track have together."""
+    counts = {board.spec.boards[one.board].task: one.cases or 0 for one in boards}
+    return f"{plural(sum(counts.values()), 'case')} in {plural(sum(map(bool, counts.values())), 'task')}"
+
+
+def _otherwise(found: BoardOut, decimals: int) -> list[tuple[Any, list[Any]]]:
+    notes = numbered(footnotes(found))
+    return [
+        (entry, [value_cell(entry.metrics[metric.name], decimals, notes) for metric in found.metrics])
+        for entry in found.otherwise
+    ]
+
+
+def columns_of(found: BoardOut) -> list[Any]:
+    """The heads of a board's metrics."""
+    return [metric_column(metric) for metric in found.metrics]

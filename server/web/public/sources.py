@@ -1,0 +1,143 @@
+"""The rows of the two kinds of tables: a track over all its boards, and one board."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from contract.leaderboard import BoardOut, EntryOut, MetricOut, PlacesOut, TrackOut, UnifiedOut, ValueOut
+from server.pages import footnotes
+from server.web.public.tables import NONE, Cell, Column, decimals, number, numbered
+
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class OverAll:
+    """A track over all boards: their ranks, and the weighted mean of these. here: the address of the boards' pages."""
+
+    track: TrackOut
+    here: str
+
+    @cached_property
+    def columns(self) -> Sequence[Column]:
+        """The mean, and each board."""
+        boards = [
+            Column(
+                key=board.board,
+                title=board.board,
+                below=f"{board.weight:g} %",
+                full=board.title,
+                href=f"{self.here}/boards/{board.board}?track={self.track.track}",
+            )
+            for board in self.track.boards
+        ]
+        mean = Column(MEAN, "Mean rank", full="Weighted mean of the board ranks", below="lower is better")
+        return [mean, *boards]
+
+    def place(self, entry: UnifiedOut) -> float | None:
+        """Over all boards."""
+        return entry.placement
+
+    def places(self, entry: UnifiedOut) -> PlacesOut | None:
+        """Over all boards."""
+        return entry.places
+
+    def prize(self, entry: UnifiedOut) -> str | None:
+        """What the place wins if the standings are final."""
+        return entry.prize
+
+    def number(self, entry: UnifiedOut, key: str) -> float | None:
+        """The mean, or the rank on a board."""
+        return entry.overall if key == MEAN else entry.board_ranks.get(key)
+
+    def cell(self, entry: UnifiedOut, key: str) -> Cell:
+        """A rank that stands for nothing on the board is in brackets."""
+        if key == MEAN:
+            return Cell(decimals(entry.overall, 2))
+        rank = entry.board_ranks.get(key)
+        if rank is None:
+            return Cell(NONE, quiet=True)
+        return Cell(f"({rank:g})", quiet=True) if key in entry.missing else Cell(f"{rank:g}")
+
+
+@dataclass(frozen=True)
+class OneBoard:
+    """One board of a track: the values of its metrics with their intervals. decimals: of the values."""
+
+    board: BoardOut
+    decimals: int
+    notes: Mapping[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "notes", numbered(footnotes(self.board)))
+
+    @cached_property
+    def columns(self) -> Sequence[Column]:
+        """Each metric, with its direction."""
+        return [metric_column(metric) for metric in self.board.metrics]
+
+    def place(self, entry: EntryOut) -> float | None:
+        """On this board."""
+        return entry.rank
+
+    def places(self, entry: EntryOut) -> PlacesOut | None:
+        """On this board."""
+        return entry.places
+
+    def prize(self, entry: EntryOut) -> str | None:
+        """Boards win nothing."""
+        return None
+
+    def number(self, entry: EntryOut, key: str) -> float | None:
+        """The value, as it is shown."""
+        return entry.metrics[key].value if key in entry.metrics else None
+
+    def cell(self, entry: EntryOut, key: str) -> Cell:
+        """The value with its interval."""
+        return value_cell(entry.metrics[key], self.decimals, self.notes)
+
+
+def metric_column(metric: MetricOut) -> Column:
+    """A metric with which way is better."""
+    return Column(metric.name, metric.title, better=metric.better, reason=metric.reason)
+
+
+def value_cell(value: ValueOut, count: int, notes: Mapping[str, int]) -> Cell:
+    """A value, its interval, and the number of what is to be said of it."""
+    note = value.note or value.reason
+    return Cell(
+        decimals(value.value, count),
+        "" if value.low is None else f"{decimals(value.low, count)} to {decimals(value.high, count)}",
+        notes.get(note, 0) if note else 0,
+        quiet=value.value is None,
+    )
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What a team has on one board, for its opened row."""
+
+    board: BoardOut
+    rank: str
+    entry: EntryOut
+    values: Sequence[tuple[str, str, Cell, str | None]]
+
+
+def details(track: TrackOut, team: str, count: int) -> list[Detail]:
+    """What a team has on each board that it has something on."""
+    found = []
+    for board in track.boards:
+        entry = next((one for one in board.entries if one.team == team), None)
+        if entry is not None:
+            values = [
+                (metric.title, arrow(metric.better), value_cell(value, count, {}), value.note or value.reason)
+                for metric in board.metrics
+                if (value := entry.metrics.get(metric.name)) is not None
+            ]
+            found.append(Detail(board, number(entry.rank), entry, values))
+    return found
+
+
+def arrow(better: str | None) -> str:
+    """Which way is better, as a sign."""
+    return {"higher": "↑", "lower": "↓"}.get(better or "", "")

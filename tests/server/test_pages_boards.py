@@ -1,0 +1,271 @@
+"""Pages of leaderboards: what is chosen is state of the address, and nobody sees on them what is not theirs to see."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from evaluator.spec import Challenge
+from server.amendments.service import amend
+from server.challenges.models import Challenge as Stored
+from server.challenges.service import get_challenge, release
+from server.database import SessionFactory, unit_of_work
+from tests.abuse.boards import watched
+from tests.server.conftest import Person
+from tests.server.lab import Entrant, Lab
+from tests.server.seeded import play
+from tests.server.test_forms import sign_in
+from tests.server.test_leaderboard import change, page, scored
+
+MakeEntrant = Callable[[str], Entrant]
+
+
+@pytest.fixture
+def browser(served: tuple[str, SessionFactory]) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served[0], headers={"Accept": "text/html"}, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def three(lab: Lab, entrant: MakeEntrant) -> dict[str, Entrant]:
+    """Ada before Bob before Cyd on task5."""
+    lab.dataset()
+    teams = {name: entrant(name) for name in ("Ada", "Bob", "Cyd")}
+    for value, team in zip((0.9, 0.8, 0.7), teams.values(), strict=True):
+        scored(lab, team, value)
+    return teams
+
+
+def names(shown: str) -> list[str]:
+    """The teams of a table, in order."""
+    return re.findall(r'<a class="name"[^>]*>([^<]+)</a>', shown)
+
+
+def test_the_address_says_how_a_board_is_sorted_filtered_and_cut(
+    lab: Lab, three: dict[str, Entrant], nobody: httpx.Client
+) -> None:
+    def shown(rest: str) -> list[str]:
+        answer = page(nobody, lab, rest=f"?track=open&{rest}")
+        assert answer.status_code == 200
+        return names(answer.text)
+
+    assert shown("") == ["Ada", "Bob", "Cyd"]
+    assert shown("sort=-place") == ["Cyd", "Bob", "Ada"]
+    assert shown("sort=-team") == ["Cyd", "Bob", "Ada"]
+    assert shown("sort=task5") == ["Ada", "Bob", "Cyd"]
+    assert shown("sort=nothing+there") == ["Ada", "Bob", "Cyd"]
+    assert shown("filter=B") == ["Bob"]
+    assert shown("filter=Zoe") == []
+    assert shown("compare=Cyd&compare=nobody") == ["Cyd", "Ada", "Bob"]
+    assert shown("sort=-place&filter=a&compare=Bob") == ["Bob", "Ada"]
+    at = "/boards/task5?track=open&sort="
+    assert names(page(nobody, lab, rest=f"{at}auroc").text) == ["Cyd", "Bob", "Ada"]
+    assert names(page(nobody, lab, rest=f"{at}-auroc").text) == ["Ada", "Bob", "Cyd"]
+    one = page(nobody, lab, rest="?track=open&columns=task5").text
+    assert "task4</a>" not in one
+    assert "task5</a>" in one
+
+
+def test_a_long_board_has_pages_and_leads_to_the_one_of_a_team(
+    lab: Lab, entrant: MakeEntrant, nobody: httpx.Client
+) -> None:
+    lab.dataset()
+    for number in range(12):
+        scored(lab, entrant(f"Team {number:02}"), 1 - number / 20)
+    first = page(nobody, lab, rest="?track=open&per=10").text
+    assert names(first) == [f"Team {number:02}" for number in range(10)]
+    assert "12 teams, 1 to 10 here" in first
+    assert 'rel="next"' in first
+    last = page(nobody, lab, rest="?track=open&per=10&page=2").text
+    assert names(last) == ["Team 10", "Team 11"]
+    assert names(page(nobody, lab, rest="?track=open&per=10&page=99").text) == ["Team 10", "Team 11"]
+    opened = page(nobody, lab, rest="?track=open&per=10&open=Team+11").text
+    assert names(opened) == ["Team 10", "Team 11"]
+    assert opened.index('id="open"') < opened.index('class="opened"')
+    assert page(nobody, lab, rest="?per=9").status_code == 422
+    assert page(nobody, lab, rest="?track=nowhere").status_code == 422
+    assert page(nobody, lab, rest="/boards/nothing").status_code == 404
+
+
+def test_a_season_is_said_in_words_and_a_team_s_row_opens(
+    lab: Lab, entrant: MakeEntrant, admin: Person, nobody: httpx.Client
+) -> None:
+    play(lab, entrant, admin)
+    shown = page(nobody, lab, rest="?track=open&open=Ada&compare=Cyd&compare=Bob").text
+    for words in (
+        "tied for first",
+        "no prize",
+        "Members of an organizing institute",
+        ">baseline<",
+        ">disqualified<",
+        "Prize: 200 USD",
+        '<small class="interval">1 to 2</small>',
+        "(5)",
+        "Compare 2 teams",
+    ):
+        assert words in shown, words
+    assert "comparison?track=open&amp;team=Cyd&amp;team=Bob" in shown
+    opened = shown[shown.index('class="opened"') :]
+    for words in ("AUROC", "0.959", "Acute infarct classification", "/tasks/task1?track=open", "Submitted"):
+        assert words in opened
+    assert "last year&#39;s labels" not in shown, "why somebody is disqualified is for the team"
+    assert "/certainty?track=open" in shown
+    task = page(nobody, lab, rest="/boards/task1?track=open").text
+    assert names(task)[-2:] == ["Zero", "Cheats"], "whoever is not ranked comes last"
+    assert "Every output is the same." in task
+
+
+def test_the_csv_is_of_what_is_shown_with_all_its_pages(
+    lab: Lab, three: dict[str, Entrant], nobody: httpx.Client
+) -> None:
+    shown = page(nobody, lab, rest="?track=open&sort=-place&columns=task5").text
+    (link,) = re.findall(r'href="(/[^"]*shown\.csv[^"]*)"', shown)
+    answer = nobody.get(f"http://{nobody.base_url.netloc.decode()}{link.replace('&amp;', '&')}")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(row["team"], row["place"], row["task5"]) for row in rows] == [
+        ("Cyd", "3", "3"),
+        ("Bob", "2", "2"),
+        ("Ada", "1", "1"),
+    ]
+    assert set(rows[0]) == {"place", "places", "team", "marks", "prize", "task5"}
+    of_board = page(nobody, lab, rest="/shown.csv?track=open&board=task5&filter=Ada").text
+    (row,) = csv.DictReader(io.StringIO(of_board))
+    assert (row["team"], row["AUROC"], row["marks"]) == ("Ada", "0.900", "first")
+
+
+def test_who_is_signed_in_sees_their_team_marked_and_nobody_else_sees_that_page(
+    lab: Lab, three: dict[str, Entrant], nobody: httpx.Client, browser: httpx.Client
+) -> None:
+    before = page(nobody, lab, rest="?track=open")
+    sign_in(browser, three["Bob"].http.get("/me").json()["email"])
+    own = browser.get(f"/challenges/{lab.slug}/leaderboards/validation?track=open")
+    assert own.text.count(">yours</span>") == 1
+    assert own.text.index("Bob</a>") < own.text.index(">yours</span>") < own.text.index("Cyd</a>")
+    assert "Sign out" in own.text
+    assert own.headers["Cache-Control"] == "no-store"
+    after = page(nobody, lab, rest="?track=open")
+    assert (after.text, after.headers["ETag"]) == (before.text, before.headers["ETag"])
+    assert "yours" not in after.text
+    assert "_csrf" not in after.text
+    assert "Sign in" in after.text
+
+
+def test_what_somebody_was_just_told_is_on_no_page_for_all(
+    lab: Lab, three: dict[str, Entrant], browser: httpx.Client
+) -> None:
+    sign_in(browser, three["Ada"].http.get("/me").json()["email"])
+    token = re.search(r'name="_csrf" value="([^"]+)"', browser.get("/").text)
+    assert token is not None
+    fields = {"_csrf": token[1], "_done": "Only Ada reads this.", "_then": "/"}
+    assert browser.post("/api/v1/sessions/current?_method=DELETE", data=fields).status_code == 303
+    told = browser.get(f"/challenges/{lab.slug}/leaderboards/validation?track=open")
+    assert told.status_code == 200
+    with httpx.Client(base_url=browser.base_url, headers={"Accept": "text/html"}) as other:
+        assert "Only Ada" not in other.get(str(told.url)).text
+
+
+@pytest.fixture
+def sealed(lab: Lab, entrant: MakeEntrant, fomo26: Challenge) -> Entrant:
+    """A team that was scored under seal."""
+    phases = dict(fomo26.phases)
+    phases["test"] = phases["test"].model_copy(update={"opens": phases["sanity"].opens})
+    change(lab, fomo26, phases=phases)
+    lab.dataset(phase="test")
+    team = entrant("Hidden Team")
+    scored(lab, team, 0.912, phase="test")
+    return team
+
+
+def test_a_sealed_board_is_a_page_for_organizers_and_a_refusal_with_the_way_on_for_others(
+    lab: Lab, sealed: Entrant, admin: Person, browser: httpx.Client
+) -> None:
+    at = f"/challenges/{lab.slug}/leaderboards/test"
+    addresses = (at, f"{at}?track=open&sort=team", f"{at}/boards/task5?track=open", f"{at}/shown.csv")
+    for _ in range(2):
+        for address in addresses:
+            answer = browser.get(address)
+            assert answer.status_code == 403
+            assert "0.912" not in answer.text
+            assert "Hidden Team" not in answer.text.replace('/account">Hidden Team<', "")
+        refused = browser.get(at).text
+        assert "sealed until the organizers release it" in refused
+        assert "Who decides" in refused
+        sign_in(browser, sealed.http.get("/me").json()["email"])
+    sign_in(browser, admin.email)
+    for address in addresses:
+        live = browser.get(address)
+        assert live.status_code == 200
+        assert "Hidden Team" in live.text
+    assert "0.912" in browser.get(addresses[2]).text
+    browser.cookies.clear()
+    assert browser.get(at).status_code == 403, "what an organizer looked at is kept for nobody"
+    with unit_of_work(lab.sessions) as session:
+        release(session, get_challenge(session, lab.slug), "test", actor="tests")
+    answer = browser.get(f"{at}?track=open&sort=team")
+    assert answer.status_code == 200
+    assert "Hidden Team" in answer.text
+    assert "Released by the organizers" in answer.text
+
+
+def test_a_frozen_board_hides_what_came_later_from_every_view(
+    lab: Lab, three: dict[str, Entrant], admin: Person, browser: httpx.Client, fomo26: Challenge
+) -> None:
+    phases = dict(fomo26.phases)
+    freezes = {"freezes": datetime(2026, 6, 20, tzinfo=UTC)}
+    phases["validation"] = phases["validation"].model_copy(update=freezes)
+    change(lab, fomo26, phases=phases)
+    at = f"/challenges/{lab.slug}/leaderboards/validation"
+    for address in (
+        f"{at}?track=open",
+        f"{at}?track=open&sort=team",
+        f"{at}/boards/task5?track=open&open=Ada",
+    ):
+        shown = browser.get(address).text
+        assert "Frozen since" in shown
+        assert "0.900" not in shown
+        assert names(shown) == []
+    sign_in(browser, three["Ada"].http.get("/me").json()["email"])
+    assert names(browser.get(f"{at}?track=open").text) == []
+    sign_in(browser, admin.email)
+    assert names(browser.get(f"{at}?track=open").text) == ["Ada", "Bob", "Cyd"]
+
+
+def test_a_page_costs_the_same_statements_for_more_teams(
+    lab: Lab, three: dict[str, Entrant], entrant: MakeEntrant, browser: httpx.Client
+) -> None:
+    def counted(client: httpx.Client, rest: str) -> int:
+        with watched(lab.sessions) as asked:
+            answer = client.get(f"{browser.base_url}/challenges/{lab.slug}/leaderboards/validation{rest}")
+            assert answer.status_code == 200
+            return len(asked.said)
+
+    sign_in(browser, three["Ada"].http.get("/me").json()["email"])
+    rests = ("?track=open&sort=team", "/boards/task5?track=open&sort=team")
+    few = [counted(browser, rest) for rest in rests]
+    for number in range(4):
+        scored(lab, entrant(f"Other {number}"), 0.5)
+    many = [counted(browser, rest) for rest in rests]
+    assert 5 < max(many) <= max(few) <= 40
+
+
+def test_amendments_of_a_task_are_said_beside_what_was_scored_before(
+    lab: Lab, three: dict[str, Entrant], admin: Person, nobody: httpx.Client
+) -> None:
+    with unit_of_work(lab.sessions) as session:
+        challenge = get_challenge(session, lab.slug)
+        about = {"phase": "validation", "task": "task5", "by": "tests"}
+        amend(session, challenge, what="One label of task5 corrected", why="It was turned", **about)
+    with unit_of_work(lab.sessions) as session:
+        session.execute(update(Stored).where(Stored.slug == lab.slug).values(released=["none"]))
+    for _ in range(200):
+        shown = page(nobody, lab, rest="?track=open&open=Ada").text
+        if "One label of task5 corrected" in shown:
+            break
+    assert "One label of task5 corrected, because: It was turned" in shown
+    assert "amended since" in shown
