@@ -46,6 +46,7 @@ from server.live.api import router as live
 from server.live.hub import Hub
 from server.monitoring.gauges import Gauges
 from server.notices.api import router as notices
+from server.overview.api import router as overview
 from server.phases.api import organizing
 from server.phases.api import router as phases
 from server.plans.api import router as plans
@@ -114,6 +115,7 @@ _ROUTERS = (
             queue,
             leases,
             leaderboard,
+            overview,
             readiness,
             reference_submissions,
             decisions,
