@@ -92,11 +92,12 @@ def readiness(scene: Scene) -> Looks:
         return
     checks = at_a_glance(scene.session, scene.challenge, scene.at, settings=scene.settings)
     is_open = any(phase.is_open(scene.at) for phase in scene.spec.phases.values())
-    groups: dict[tuple[str, str, str], list[ReadinessCheck]] = {}
+    groups: dict[tuple[str, str], list[ReadinessCheck]] = {}
     for check in checks:
         if check.state is CheckState.ERROR:
-            groups.setdefault((check.code, check.found, check.todo), []).append(check)
-    for (code, found, todo), alike in groups.items():
+            groups.setdefault((check.code, check.found), []).append(check)
+    for (code, found), alike in groups.items():
+        todo = alike[0].todo if len(alike) == 1 else "The readiness page says what to do for each."
         urgency = Urgency.NOW if is_open else Urgency.SOON
         said = f"{_where(alike)}{found[:1].upper()}{found[1:]}."
         yield scene.needs(f"readiness_{code}", urgency, said, todo, "/check")
