@@ -318,6 +318,7 @@ def test_a_team_that_waits_is_approved_and_gets_attempts(lab: Lab, team: Entrant
     assert "waits for your approval" in organizer.see(page)
     organizer.send(f"{page}/decide?decision=approve&why=Known", "/decisions")
     assert "waits for your approval" not in organizer.see(page)
+    assert "Show what it would change" in organizer.see(f"{page}/grant")
     before = team.quota()["valid"]
     grant = f"{page}/grant?phase=validation&track=open&task=task5&valid=2&why=Our+fault"
     assert f"{before + 2} valid attempts instead of {before}" in organizer.see(

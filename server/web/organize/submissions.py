@@ -74,7 +74,7 @@ def submission(
     page = cases.page(room.session, evaluation, after=after, limit=_CASES + 1)
     return room.page(
         "submission",
-        found=evaluations.shown(room.session, evaluation.id),
+        found=evaluations.shown(room.session, evaluation.id, with_cases=False),
         voided=evaluation.voided,
         cases=[case_for_admin_out(case) for case in page[:_CASES]],
         more=len(page) > _CASES,
@@ -106,7 +106,7 @@ def void(room: RoomDep, evaluation_id: EvaluationId, why: Typed = "") -> HTMLRes
     return room.page(
         "void",
         status=made.status,
-        found=evaluations.shown(room.session, evaluation.id),
+        found=evaluations.shown(room.session, evaluation.id, with_cases=False),
         act=act,
         why=why,
         plan=made.plan,

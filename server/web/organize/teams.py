@@ -150,12 +150,16 @@ def grant(
     """What a grant of attempts would change, and the form that grants."""
     asked = {"phase": phase, "track": track, "task": task, "valid": valid, "why": why}
     made = tried(
-        lambda: plan_grant(
-            room.slug,
-            team_id,
-            GrantIn.model_validate({**asked, "valid": _number(valid)}),
-            room.session,
-            room.user,
+        lambda: (
+            plan_grant(
+                room.slug,
+                team_id,
+                GrantIn.model_validate({**asked, "valid": _number(valid)}),
+                room.session,
+                room.user,
+            )
+            if any(asked.values())
+            else None
         )
     )
     return room.page(
