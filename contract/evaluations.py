@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel
 
 from contract.answers import Answer, Id, Older, OrNewer
+from contract.decisions import Reason
 from contract.statuses import CaseStatus, EvaluationStatus
 from contract.texts import Line
 
@@ -81,6 +82,12 @@ class RetryIn(BaseModel):
     """Why an evaluation is retried or excused; the event keeps it."""
 
     why: Annotated[str, Line(1000)] | None = None
+
+
+class CancelIn(BaseModel):
+    """Why an evaluation is cancelled for its team, which reads it."""
+
+    why: Reason
 
 
 class ReceiptOut(Answer):

@@ -48,6 +48,7 @@ from server.live.api import router as live
 from server.live.hub import Hub
 from server.monitoring.gauges import Gauges
 from server.notices.api import router as notices
+from server.overview.api import router as overview
 from server.phases.api import organizing
 from server.phases.api import router as phases
 from server.plans.api import router as plans
@@ -121,6 +122,7 @@ _ROUTERS = (
             leases,
             leaderboard,
             comparisons,
+            overview,
             readiness,
             reference_submissions,
             decisions,

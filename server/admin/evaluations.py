@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from contract.admin import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
@@ -98,8 +98,12 @@ def _named(evaluation: Evaluation, names: dict[UUID, str]) -> dict[str, Any]:
     }
 
 
-def shown(session: Session, evaluation_id: EvaluationId, *, names_to: str | None = None) -> EvaluationShown:
+def shown(
+    session: Session, evaluation_id: EvaluationId, *, names_to: str | None = None, with_cases: bool = True
+) -> EvaluationShown:
     """One evaluation with its cases and scores; `names_to`: who reads the real names of its cases, which is recorded.
+
+    with_cases: otherwise they are only counted, and nothing is read of each.
 
     Raises:
         NotFound: there is none.
@@ -119,10 +123,24 @@ def shown(session: Session, evaluation_id: EvaluationId, *, names_to: str | None
         dataset=evaluation.dataset.digest,
         spec=evaluation.spec_version.digest,
         evaluator=evaluation.evaluator_version,
-        verdicts=dict(Counter(run.verdict or run.status for run in evaluation.runs)),
-        cases=[_case(run, with_names=names_to is not None) for run in evaluation.runs],
+        verdicts=_verdicts(session, evaluation_id),
+        cases=[_case(run, with_names=names_to is not None) for run in evaluation.runs] if with_cases else [],
         scores=[ScoreShown.of(score) for score in evaluation.scores],
     )
+
+
+def _verdicts(session: Session, evaluation_id: EvaluationId) -> dict[str, int]:
+    """How many cases have which verdict, or without one which status, in the order in which they run."""
+    rows = session.execute(
+        select(CaseRun.verdict, CaseRun.status, func.count())
+        .where(CaseRun.evaluation_id == evaluation_id)
+        .group_by(CaseRun.verdict, CaseRun.status)
+        .order_by(func.min(CaseRun.position))
+    )
+    counts: Counter[str] = Counter()
+    for verdict, status, count in rows:
+        counts[verdict or status] += count
+    return dict(counts)
 
 
 def _submitter(session: Session, evaluation: Evaluation) -> str | None:

@@ -19,7 +19,6 @@ from contract.installation import (
     VersionsOut,
 )
 from contract.statuses import EvaluationStatus
-from evaluator.spec import Phase
 from evaluator.version import evaluator_version
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.tokens import LIVE
@@ -30,6 +29,7 @@ from server.clock import now
 from server.evaluations.errors import headline
 from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import HAS_CASES
+from server.overview.progress import standing
 from server.queue.forecast import forecast
 from server.queue.slots import SlotState, slot_states
 from server.settings import Settings
@@ -147,7 +147,7 @@ def _phases(session: Session, at: datetime) -> list[PhaseStatus]:
     for challenge in session.scalars(select(Challenge).order_by(Challenge.slug)):
         for name, phase in challenge.spec.phases.items():
             cases, evaluations, oldest = waiting.get((challenge.id, name), (0, 0, None))
-            state, coming, when = _state(phase, at, released=name in challenge.released)
+            state, coming, when = standing(phase, at, released=name in challenge.released)
             found.append(
                 PhaseStatus(
                     challenge=challenge.slug,
@@ -162,21 +162,6 @@ def _phases(session: Session, at: datetime) -> list[PhaseStatus]:
                 )
             )
     return found
-
-
-def _state(phase: Phase, at: datetime, *, released: bool) -> tuple[str, str | None, datetime | None]:
-    """A word for where it stands, and what comes next."""
-    if phase.opens is None:
-        return "no date", None, None
-    if at < phase.opens:
-        return "opens", "opens", phase.opens
-    if phase.is_open(at):
-        if phase.freezes is not None and at < phase.freezes:
-            return "open", "board freezes", phase.freezes
-        return "open", None if phase.closes is None else "closes", phase.closes
-    if released or phase.board == "public":
-        return "released" if released else "closed", None, None
-    return "closed", "to be released" if phase.board == "sealed" else None, None
 
 
 def _expiring(session: Session, at: datetime) -> list[ExpiringOut]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from contract.bounds import AwareMoment
 from contract.evaluations import (
+    CancelIn,
     CaseAdminOut,
     ErrorsOut,
     ReceiptKeyOut,
@@ -19,7 +20,7 @@ from server.accounts.deps import UserDep
 from server.audit.looks import Look
 from server.deps import SessionDep, SettingsDep
 from server.evaluations import access, cases, errors, receipt_keys, receipts, summary
-from server.evaluations.excuse import excuse
+from server.evaluations.excuse import call_off, excuse
 from server.evaluations.views import case_for_admin_out, failed_out
 from server.organizers.access import observed
 
@@ -99,3 +100,10 @@ def post_excuse(
     """Takes a rejected or cancelled evaluation out of its team's failures of the week."""
     organizer = access.organizer_of_evaluation(session, user, evaluation_id)
     excuse(session, evaluation_id, actor=organizer.actor, why=None if wanted is None else wanted.why)
+
+
+@router.post("/admin/evaluations/{evaluation_id}/cancel", status_code=204)
+def post_cancel(session: SessionDep, user: UserDep, evaluation_id: EvaluationId, wanted: CancelIn) -> None:
+    """Cancels an evaluation for its team, which reads why; no attempt is spent, and it is no failure of the week."""
+    organizer = access.organizer_of_evaluation(session, user, evaluation_id)
+    call_off(session, evaluation_id, actor=organizer.actor, why=wanted.why)

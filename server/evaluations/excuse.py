@@ -1,13 +1,14 @@
-"""An evaluation that failed and shall not count among its team's failures of the week, because an admin says so."""
+"""Evaluations that shall not count among their team's failures of the week, because an organizer says so."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
 from server.errors import Conflict, NotFound
+from server.evaluations import service
 from server.evaluations.models import Evaluation
 from server.evaluations.service import lock_evaluation
 
@@ -34,4 +35,24 @@ def excuse(
         )
     evaluation.spends = False
     events.record(session, "evaluation", evaluation.id, actor=actor, what="excused", why=why)
+    return evaluation
+
+
+def call_off(session: Session, evaluation_id: EvaluationId, *, actor: str, why: str) -> Evaluation:
+    """Cancels an evaluation for its team, which reads why: no attempt is spent, and it is no failure of the week.
+
+    Raises:
+        NotFound: there is no such evaluation.
+        Conflict: it has ended, or a re-evaluation made it, which is cancelled as a whole.
+    """
+    evaluation = session.get(Evaluation, evaluation_id)
+    if evaluation is None:
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"There is no evaluation {evaluation_id}.")
+    if evaluation.standing is not EvaluationStanding.IN_FORCE:
+        raise Conflict(
+            ErrorCode.NOT_IN_FORCE,
+            f"Evaluation {evaluation_id} does not count: one that a re-evaluation made ends with that.",
+        )
+    service.cancel(session, evaluation_id, actor=actor, why=f"The organizers cancelled it: {why}")
+    evaluation.spends = False
     return evaluation

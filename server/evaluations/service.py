@@ -246,15 +246,21 @@ def reject(session: Session, evaluation: Evaluation, *, actor: str, code: str, w
     drop_rest(session, evaluation, actor=actor)
 
 
-def cancel(session: Session, evaluation_id: EvaluationId, *, actor: str) -> Evaluation:
-    """Withdraws an evaluation that has not ended; its attempt is given back."""
+def cancel(
+    session: Session, evaluation_id: EvaluationId, *, actor: str, why: str | None = None
+) -> Evaluation:
+    """Withdraws an evaluation that has not ended; its attempt is given back. why: its team reads it.
+
+    Raises:
+        Conflict: it has ended.
+    """
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.status not in ACTIVE:
         raise Conflict(
             ErrorCode.ALREADY_ENDED,
             f"This evaluation has ended ({evaluation.status}) and cannot be cancelled.",
         )
-    evaluation.move_to(session, EvaluationStatus.CANCELLED, actor=actor)
+    evaluation.move_to(session, EvaluationStatus.CANCELLED, actor=actor, why=why)
     drop_rest(session, evaluation, actor=actor)
     return evaluation
 

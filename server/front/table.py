@@ -99,6 +99,7 @@ _SPECIAL = {
     ("POST", "/api/v1/admin/challenges/{slug}/results"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements/plan"): _LONG_TEXT,
+    ("POST", "/organize/{slug}/documents/plan"): _LONG_TEXT,
     ("POST", f"{_CASES}/{{dataset_id}}/corrections"): Rule("admins", most=_MIB),
     ("GET", "/api/v1/organize/{slug}/phases/{phase}/bundle"): Rule("bundles", most=_KIB, to_the_end=True),
     ("POST", _CASES): Rule("imports", most=None, to_the_end=True),

@@ -30,9 +30,7 @@ def datasets(world: World) -> Iterator[ReadinessCheck]:
         for task in world.spec.tasks:
             found = world.cases.get((phase, task))
             if found is None:
-                say = wrong if _is_pressing(world, phase) else doubtful
-                todo = _DO_IMPORT.format(world.challenge.slug, phase, task)
-                yield say("dataset", "no cases are in force", todo, phase=phase, task=task)
+                yield _absent(world, phase, task)
             elif not fits(world.session, found, world.challenge):
                 todo = "Import cases that fit, or apply the file that they were imported under."
                 what = "the cases in force do not fit the challenge file as it is now"
@@ -42,6 +40,20 @@ def datasets(world: World) -> Iterator[ReadinessCheck]:
                 yield fine("dataset", shown, phase=phase, task=task)
                 yield from _scans(world, found)
                 yield from _labels(world, found)
+
+
+def present(world: World) -> Iterator[ReadinessCheck]:
+    """Which phases lack cases of a task; nothing where they are there, whatever they hold."""
+    for phase in world.phases:
+        for task in world.spec.tasks:
+            if (phase, task) not in world.cases:
+                yield _absent(world, phase, task)
+
+
+def _absent(world: World, phase: str, task: str) -> ReadinessCheck:
+    say = wrong if _is_pressing(world, phase) else doubtful
+    todo = _DO_IMPORT.format(world.challenge.slug, phase, task)
+    return say("dataset", "no cases are in force", todo, phase=phase, task=task)
 
 
 def _is_pressing(world: World, phase: str) -> bool:

@@ -4,7 +4,7 @@ import ctypes
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 
 from contract.readiness import ReadinessCheck
 from evaluator.version import evaluator_version
@@ -45,7 +45,7 @@ def workers(world: World) -> Iterator[ReadinessCheck]:
 def time(world: World) -> Iterator[ReadinessCheck]:
     """Whether each phase is long enough for one submission of every team, by the limits and the slots of now."""
     slots = present_slots(world.session)
-    teams = _teams(world) * len(world.spec.tracks)
+    teams = world.teams * len(world.spec.tracks)
     for name, phase in world.phases.items():
         if phase.closes is None or phase.opens is None or not slots:
             continue
@@ -92,10 +92,10 @@ def disk(world: World) -> Iterator[ReadinessCheck]:
     """Whether an image of every team and task, as large as it may be, has room."""
     settings = world.settings
     each = sum(world.spec.limits_of(task).image for task in world.spec.tasks)
-    most = _teams(world) * min(each, settings.team_storage)
+    most = world.teams * min(each, settings.team_storage)
     left = settings.room(Share.UPLOADS).left()
     found = (
-        f"images of every team, {_teams(world)} now, may take {gib(most)}, and {gib(left)} are free for them"
+        f"images of every team, {world.teams} now, may take {gib(most)}, and {gib(left)} are free for them"
     )
     if left == 0:
         yield wrong("disk", found, "Make room: proctor-admin storage says what takes it.")
@@ -104,12 +104,6 @@ def disk(world: World) -> Iterator[ReadinessCheck]:
         yield doubtful("disk", found, todo)
     else:
         yield fine("disk", found)
-
-
-def _teams(world: World) -> int:
-    """How many there are; one at least, for nobody has come before a challenge opens."""
-    query = select(func.count()).where(Team.challenge_id == world.challenge.id)
-    return max(1, world.session.scalar(query) or 0)
 
 
 def secrets(world: World) -> Iterator[ReadinessCheck]:

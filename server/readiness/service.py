@@ -38,6 +38,31 @@ CHECKS: tuple[Callable[[World], Iterator[ReadinessCheck]], ...] = (
     installation.baseline,
 )
 
+AT_A_GLANCE: tuple[Callable[[World], Iterator[ReadinessCheck]], ...] = (
+    rules.dates,
+    rules.sealed,
+    cases.present,
+    cases.tried,
+    installation.workers,
+    installation.disk,
+    installation.clocks,
+    installation.backup,
+)
+"""Those that take a statement or two each, and read no case."""
+
+
+def at_a_glance(
+    session: Session, challenge: Challenge, at: datetime, *, settings: Settings
+) -> list[ReadinessCheck]:
+    """What the quick checks find in a challenge at `at`, of the phases that are not over."""
+    phases = {
+        name: phase
+        for name, phase in challenge.spec.phases.items()
+        if phase.closes is None or at < phase.closes
+    }
+    world = World(session, settings, challenge, phases, at, with_labels=False)
+    return [found for look in AT_A_GLANCE for found in look(world)]
+
 
 def check(
     session: Session,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.phases import CheckState
@@ -15,6 +15,7 @@ from evaluator.spec import Phase
 from server.challenges.models import Challenge
 from server.datasets.models import IN_FORCE, Dataset
 from server.settings import Settings
+from server.teams.models import Team
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class World:
         """The versions of the cases that are in force, by phase and task."""
         query = select(Dataset).where(IN_FORCE, Dataset.challenge_id == self.challenge.id)
         return {(dataset.phase, dataset.task): dataset for dataset in self.session.scalars(query)}
+
+    @cached_property
+    def teams(self) -> int:
+        """How many there are; one at least, for nobody has come before a challenge opens."""
+        query = select(func.count()).where(Team.challenge_id == self.challenge.id)
+        return max(1, self.session.scalar(query) or 0)
 
 
 def fine(code: str, found: str, *, phase: str | None = None, task: str | None = None) -> ReadinessCheck:

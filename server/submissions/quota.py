@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from contract.ids import TeamId
+from contract.ids import ChallengeId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
@@ -61,9 +61,16 @@ _Counts = Mapping[tuple[str, str, str], tuple[int, int]]
 
 
 def _counts(session: Session, spec: Spec, team_id: TeamId, *phases: str) -> _Counts:
+    return _counts_by(session, spec, Evaluation.team_id == team_id, *phases).get(team_id, {})
+
+
+def _counts_by(
+    session: Session, spec: Spec, whose: ColumnElement[bool], *phases: str
+) -> Mapping[TeamId, _Counts]:
     unseen = ticks.unseen_end(session, spec)
     rows = session.execute(
         select(
+            Evaluation.team_id,
             Evaluation.phase,
             Evaluation.track,
             Evaluation.task,
@@ -71,10 +78,13 @@ def _counts(session: Session, spec: Spec, team_id: TeamId, *phases: str) -> _Cou
             func.count().filter(or_(HELD, and_(unseen, Evaluation.spends))),
         )
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(COUNTS, Evaluation.team_id == team_id, Evaluation.phase.in_(phases))
-        .group_by(Evaluation.phase, Evaluation.track, Evaluation.task)
+        .where(COUNTS, whose, Evaluation.phase.in_(phases))
+        .group_by(Evaluation.team_id, Evaluation.phase, Evaluation.track, Evaluation.task)
     )
-    return {(phase, track, task): (spent, held) for phase, track, task, spent, held in rows}
+    found: dict[TeamId, dict[tuple[str, str, str], tuple[int, int]]] = {}
+    for team, phase, track, task, spent, held in rows:
+        found.setdefault(team, {})[phase, track, task] = (spent, held)
+    return found
 
 
 def grants_of(session: Session, team_id: TeamId) -> Sequence[AttemptGrant]:
@@ -109,6 +119,31 @@ def quota_of(session: Session, spec: Spec, *, team_id: TeamId, phase: str, task:
     """The quota of one team on one task and track of a phase."""
     counts, grants = _counts(session, spec, team_id, phase), grants_of(session, team_id)
     return _quota(counts, grants, spec, phase=phase, track=track, task=task)
+
+
+def quotas_of_teams(
+    session: Session, spec: Spec, challenge_id: ChallengeId, *phases: str
+) -> Mapping[str, list[Quota]]:
+    """By phase, one quota for each team that has submitted there and each number of attempts that it used of.
+
+    Tasks or tracks that share a number come once, under the first one that the team used.
+    """
+    counts = _counts_by(session, spec, Evaluation.challenge_id == challenge_id, *phases)
+    granted: dict[TeamId, list[AttemptGrant]] = {}
+    for grant in session.scalars(select(AttemptGrant).where(AttemptGrant.team_id.in_(counts))):
+        granted.setdefault(grant.team_id, []).append(grant)
+    found: dict[str, list[Quota]] = {phase: [] for phase in phases}
+    for team, own in counts.items():
+        seen = set()
+        for phase, track, task in own:
+            per = spec.phases[phase].attempts.per
+            key = phase, track if "track" in per else None, task if "task" in per else None
+            if key in seen:
+                continue
+            seen.add(key)
+            quota = _quota(own, granted.get(team, []), spec, phase=phase, track=track, task=task)
+            found[phase].append(quota)
+    return found
 
 
 def quotas(session: Session, spec: Spec, *, team_id: TeamId) -> list[TeamQuota]:

@@ -1,24 +1,19 @@
 """The routers of all pages, in the order in which they are asked."""
 
 from server.web import api, asset_api, scripts_api, session_pages
-from server.web.admin import overview, people, records, work
+from server.web.admin import overview as installation
+from server.web.admin import people, work
+from server.web.admin import records as installation_records
 from server.web.mine import account
+from server.web.organize import home as control_room
+from server.web.organize import records, rules, submissions, talk, teams
 from server.web.public import boards, challenges, home, questions
 from server.web.results import api as results
 
-PAGES = (
-    asset_api.router,
-    scripts_api.router,
-    session_pages.router,
-    account.router,
-    overview.router,
-    work.router,
-    people.router,
-    records.router,
-    home.router,
-    boards.router,
-    results.router,
-    challenges.router,
-    questions.router,
-    api.router,
-)
+_FILES = (asset_api, scripts_api)
+_PUBLIC = (home, boards, results, challenges, questions)
+_MINE = (session_pages, account)
+_ORGANIZE = (control_room, submissions, teams, rules, talk, records)
+_ADMIN = (installation, work, people, installation_records)
+
+PAGES = tuple(part.router for part in (*_FILES, *_PUBLIC, *_MINE, *_ORGANIZE, *_ADMIN, api))

@@ -38,6 +38,7 @@ TOPICS = {
     ),
     "A challenge": (
         *(
+            "overview",
             "check",
             "apply",
             "try-scoring",

@@ -1,0 +1,1 @@
+"""A challenge on one screen, for its organizers."""
