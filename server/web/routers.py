@@ -1,11 +1,12 @@
 """The routers of all pages, in the order in which they are asked."""
 
 from server.web import api, asset_api, session_pages
-from server.web.mine import account
+from server.web.mine import account, notices
 
 PAGES = (
     asset_api.router,
     session_pages.router,
     account.router,
+    notices.router,
     api.router,
 )
