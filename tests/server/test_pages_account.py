@@ -1,7 +1,7 @@
 """Pages about oneself: each says what holds, each form does what it says, and nobody else gets to see them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
@@ -12,6 +12,7 @@ from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.notices.service import tell
 from tests.abuse.boards import watched
+from tests.server.browsing import sent
 from tests.server.conftest import PASSWORD, Person
 from tests.server.test_forms import form_token, sign_in
 
@@ -37,15 +38,6 @@ def ada(browser: httpx.Client, captain: Person) -> Person:
     """The captain of The First, signed in with the browser."""
     assert sign_in(browser, captain.email).status_code == 303
     return captain
-
-
-def sent(browser: httpx.Client, page: str, action: str, **fields: str) -> httpx.Response:
-    """The page that follows a form of `page`."""
-    shown = browser.get(page)
-    assert f'action="{action}"'.replace("&", "&amp;") in shown.text, f"{page} has no form for {action}"
-    answer = browser.post(action, data={"_csrf": form_token(shown), "_then": page, **fields})
-    assert answer.status_code == 303, answer.text
-    return browser.get(answer.headers["Location"])
 
 
 @pytest.mark.parametrize("page", PAGES)
