@@ -63,6 +63,7 @@ from server.same_person.api import router as same_person
 from server.settings import Settings
 from server.sign_in.api import router as sign_ins
 from server.sign_in.browser import router as sign_in_pages
+from server.sign_in.here import router as sign_in_here
 from server.sign_in.relying import RelyingParty
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
@@ -132,6 +133,7 @@ _ROUTERS = (
     ),
     ("", health),
     ("", sign_in_pages),
+    ("", sign_in_here),
     *(("", router) for router in PAGES),
 )
 

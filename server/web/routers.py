@@ -1,7 +1,7 @@
 """The routers of all pages, in the order in which they are asked."""
 
 from server.web import api, asset_api, session_pages
-from server.web.mine import account, notices, submissions
+from server.web.mine import account, notices, submissions, submit, team
 
 PAGES = (
     asset_api.router,
@@ -9,5 +9,7 @@ PAGES = (
     account.router,
     notices.router,
     submissions.router,
+    submit.router,
+    team.router,
     api.router,
 )
