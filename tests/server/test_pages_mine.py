@@ -207,3 +207,22 @@ def test_many_submissions_come_page_by_page_at_the_same_cost(
     assert shown.count("data-events") == 2, "a browser holds few connections"
     for address in (f"{page}/attempts", re.findall(r'href="(/submissions/[^"]+)"', shown)[0]):
         statements(browser, sessions, address)
+
+
+def test_many_cases_come_page_by_page_at_the_same_cost(
+    mine: Team, lab: Lab, sessions: SessionFactory
+) -> None:
+    _, team, browser = mine
+    costs = []
+    for cases in (1, 53):
+        lab.dataset("task5", cases=cases, phase="sanity")
+        page = f"/evaluations/{team.submit(phase='sanity')}"
+        costs.append(statements(browser, sessions, page))
+    assert costs[0] == costs[1]
+    shown = browser.get(page).text
+    further = re.search(r'href="([^"]+after=[^"]+)#cases" rel="next"', shown)
+    assert further is not None
+    assert (shown.count('class="box case"'), browser.get(further[1]).text.count('class="box case"')) == (
+        50,
+        3,
+    )

@@ -60,6 +60,9 @@ def test_a_team_is_founded_and_joined_by_a_link(
         assert nobody.get(link).headers["Location"].startswith("/sign-in?then=%2Finvitations%2F")
     shown = require_sound(eve.get(link))
     assert "Join Pioneers" in shown
+    assert 'action="/invitations"' in eve.get(page).text
+    typed = eve.get("/invitations", params={"code": f" {link.rpartition('/')[2]} "})
+    assert typed.headers["Location"] == link
     accept = re.search(r'action="(/api/v1/invitations/[^"]+/accept)"', shown)
     assert accept is not None
     eve.post(accept[1], data={"_csrf": re.findall(r'name="_csrf" value="([^"]+)"', shown)[0]})

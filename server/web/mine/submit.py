@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 
 from contract.agreements import Before
+from contract.challenges import PhaseOut
 from contract.ids import TeamId
 from contract.images import ImageOut
 from contract.problems import ErrorCode
@@ -20,7 +21,7 @@ from server.challenges.service import get_challenge, get_phase, require_task, re
 from server.deps import SessionDep, SettingsDep
 from server.errors import BadRequest
 from server.images.api import list_images
-from server.pages import POLICY, lasting, page
+from server.pages import POLICY, lasting, moment, page
 from server.queue.places import places_of
 from server.queue.slots import standstill
 from server.storage.api import get_storage
@@ -68,6 +69,7 @@ def submit(
         stands=_stands_in_the_way(session, reader, challenge, own),
         spec=challenge.spec,
         phases=detail.phases,
+        opened=[(phase.name, _named(phase)) for phase in detail.phases if phase.open],
         images=images,
         names={upload.image: upload.filename for upload in reversed(uploads) if upload.image},
         uploads=[upload for upload in uploads if upload.status != "ready"],
@@ -116,6 +118,10 @@ def check(
         forecast=_forecast(session),
         key=secrets.token_urlsafe(18),
     )
+
+
+def _named(phase: PhaseOut) -> str:
+    return phase.title if phase.closes is None else f"{phase.title}, until {moment(phase.closes)}"
 
 
 def _chosen(request: Request) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """One's team in a challenge: who is in it, what it accepted, stores and is told; and what an invitation opens."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from contract.agreements import Before
@@ -66,6 +67,12 @@ def team(
         usual=LASTS_DAYS,
         kinds=_KINDS,
     )
+
+
+@router.get("/invitations")
+def invitation_of(reader: ReaderDep, code: Annotated[str, Line(100)]) -> RedirectResponse:
+    """The page of an invitation whose code somebody typed."""
+    return RedirectResponse(f"/invitations/{quote(code.strip(), safe='')}", status_code=303)
 
 
 @router.get("/invitations/{code}", response_class=HTMLResponse)

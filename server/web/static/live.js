@@ -18,6 +18,10 @@ function take(found) {
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = found.getElementById(part.id);
     if (!other || other.innerHTML === part.innerHTML) continue;
+    for (const box of part.querySelectorAll("details[id]")) {
+      const now = other.querySelector(`#${CSS.escape(box.id)}`);
+      if (now && box.dataset.state === now.dataset.state) now.open = box.open;
+    }
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
     part.replaceChildren(...other.childNodes);
     if (focused) document.getElementById(focused)?.focus();

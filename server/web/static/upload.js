@@ -87,11 +87,14 @@ function encoded(values) {
 }
 
 /** Sends by tus-js-client; `known.url`: where an earlier try got to. Resolves to the upload's address. */
-function sendByLibrary(file, known, transfer, signal) {
+async function sendByLibrary(file, known, transfer, signal) {
+  const url = known.url ?? (await create(file, known));
+  transfer.memory.write({ url });
+  signal.throwIfAborted();
   return new Promise((done, fail) => {
     const upload = new window.tus.Upload(file, {
       endpoint: place.dataset.endpoint,
-      uploadUrl: known.url ?? null,
+      uploadUrl: url,
       metadata: metadata(file, known.sha256),
       headers: headers(),
       retryDelays: PAUSES,
@@ -117,13 +120,14 @@ function sendByLibrary(file, known, transfer, signal) {
   });
 }
 
-async function create(file, known, signal) {
+/** A new upload's address. It is not broken off: what was begun would be nobody's. */
+async function create(file, known) {
   const answer = await fetch(place.dataset.endpoint, {
     method: "POST",
     headers: { ...TUS, ...headers(), "Upload-Length": file.size, "Upload-Metadata": encoded(metadata(file, known.sha256)) },
-    signal,
   });
   if (!answer.ok) throw await refusal(answer);
+  await answer.body?.cancel();
   return new URL(answer.headers.get("Location"), location.href).href;
 }
 
@@ -156,8 +160,9 @@ async function sendByPieces(file, known, transfer, signal) {
     try {
       if (url && offset === null) offset = await position(url, signal);
       if (offset === null) {
-        url = await create(file, known, signal);
+        url = await create(file, known);
         transfer.memory.write({ url });
+        signal.throwIfAborted();
         offset = 0;
       }
       transfer.sent(offset);
@@ -265,6 +270,7 @@ class Transfer {
       };
       memory.write({ sha256: await digest(file, progress, signal) });
     }
+    this.bar.value = 0;
     this.say("It is sent.");
     const send = window.tus?.isSupported ? sendByLibrary : sendByPieces;
     const url = await send(file, memory.read(), this, signal);
