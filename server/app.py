@@ -67,6 +67,7 @@ from server.settings import Settings
 from server.showcases.api import router as showcases
 from server.sign_in.api import router as sign_ins
 from server.sign_in.browser import router as sign_in_pages
+from server.sign_in.here import router as sign_in_here
 from server.sign_in.relying import RelyingParty
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
@@ -141,6 +142,7 @@ _ROUTERS = (
     ),
     ("", health),
     ("", sign_in_pages),
+    ("", sign_in_here),
     *(("", router) for router in PAGES),
 )
 

@@ -57,4 +57,5 @@ def _here(location: str) -> str:
     """The path of an address of this server: the framework builds the rest of it from the Host header."""
     parts = urlsplit(location)
     path = re.sub("^/{2,}", "/", parts.path)
-    return f"{path}?{parts.query}" if parts.query else path
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{path}{query}#{parts.fragment}" if parts.fragment else f"{path}{query}"

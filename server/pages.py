@@ -65,6 +65,12 @@ def note_looking(request: Request, looking: Looking) -> None:
     request.scope[_KEY] = looking
 
 
+def looking_at(request: Request) -> Looking:
+    """Who looks at this page, as noted; nobody in particular where nobody was."""
+    found: Looking = request.scope.get(_KEY, NOBODY)
+    return found
+
+
 def moment(at: datetime) -> str:
     """A time as pages write it: to the minute, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

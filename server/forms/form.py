@@ -5,7 +5,9 @@ sent; `why:text` sends it all the same. Fields that begin with `_` are for the w
 
 - `_csrf`: the page's token;
 - `_then`: the page that follows, on this server; `{id}` in it stands for that field of the answer;
-- `_done`: what that page says has been done.
+- `_done`: what that page says has been done;
+- `_key`: the Idempotency-Key of the request, so that a form that is sent twice does one thing;
+- `_link`: an address on this server of what the answer shows once; `{code}` stands for that field of the answer.
 """
 
 import math
@@ -35,6 +37,8 @@ class Form:
     token: str | None = None
     then: str | None = None
     done: str | None = None
+    key: str | None = None
+    link: str | None = None
     sent: Sequence[tuple[str, str]] = ()
 
     @classmethod
@@ -56,14 +60,27 @@ class Form:
             raise _bad("This is not a form that a page of this server sent.") from None
         own = {name: value for name, value in pairs if name.startswith("_")}
         given = [(name, value) for name, value in pairs if not name.startswith("_")]
-        return cls(_nested(given), own.get("_csrf"), own.get("_then"), own.get("_done"), pairs)
+        key = own.get("_key")
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise _bad("The field '_key' is no key that a page of this server sent.")
+        ways = own.get("_csrf"), own.get("_then"), own.get("_done"), key, own.get("_link")
+        return cls(_nested(given), *ways, sent=pairs)
 
     def next_page(self, answer: object, otherwise: str) -> str:
         """Where the browser goes after `answer`: a page of this server, whatever was sent."""
         wanted = self.then if self.then is not None and is_local(self.then) else otherwise
-        values = answer if isinstance(answer, dict) else {}
-        filled = _PLACE.sub(lambda found: quote(str(values.get(found[1], "")), safe=""), wanted)
+        filled = _filled(wanted, answer)
         return filled if is_local(filled) else otherwise
+
+    def shown_link(self, answer: object) -> str | None:
+        """Where what `answer` shows once is opened: a page of this server; None where the form names none."""
+        filled = None if self.link is None else _filled(self.link, answer)
+        return filled if filled is not None and is_local(filled) else None
+
+
+def _filled(address: str, answer: object) -> str:
+    values = answer if isinstance(answer, dict) else {}
+    return _PLACE.sub(lambda found: quote(str(values.get(found[1], "")), safe=""), address)
 
 
 def is_local(address: str) -> bool:

@@ -50,6 +50,7 @@ class Browsers:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._keys = Keys(settings.secret_key.get_secret_value())
+        self._public_url = settings.public_url
         self._public_host = urlsplit(settings.public_url or "").netloc
         self._secure = (settings.public_url or "").startswith("https://")
 
@@ -97,7 +98,8 @@ class Browsers:
             return None
         except Problem as problem:
             return _refused(request, problem.status, problem.title, problem.detail)
-        return response if response is not None else _shown(request, browser, form, answered)
+        site = self._public_url or str(request.base_url).rstrip("/")
+        return response if response is not None else _shown(request, browser, form, answered, site)
 
     async def _asked(
         self, scope: Scope, receive: Receive, browser: Browser, form: Form, method: str, query: bytes
@@ -108,6 +110,8 @@ class Browsers:
             content["device"] = browser.device
         sent = as_json(content)
         inner = request_of(scope, method=method, query=query, body=sent, token=browser.token)
+        if form.key is not None:
+            inner["headers"].append((b"idempotency-key", form.key.encode()))
         answered = await ask(self._app, inner, sent, receive)
         if path == "/api/v1/accounts" and answered.status == HTTPStatus.CREATED:
             answered = await self._sign_in_too(scope, receive, browser, content)
@@ -151,7 +155,7 @@ def _override(query: bytes) -> tuple[str, bytes]:
     return (method if method in _METHODS else "POST"), urlencode(rest).encode()
 
 
-def _shown(request: Request, browser: Browser, form: Form, answered: Answered) -> Response:
+def _shown(request: Request, browser: Browser, form: Form, answered: Answered, site: str) -> Response:
     content = answered.content
     if answered.status >= HTTPStatus.BAD_REQUEST:
         problem = content if isinstance(content, dict) else {}
@@ -174,6 +178,8 @@ def _shown(request: Request, browser: Browser, form: Form, answered: Answered) -
             shown=content,
             then=form.next_page(content, _back(request)),
             done=form.done,
+            link=form.shown_link(content),
+            site=site,
         )
     return _onward(request, browser, form, content)
 

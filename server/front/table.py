@@ -93,6 +93,7 @@ _SPECIAL = {
     ("POST", "/api/v1/me/address"): _PASSWORD,
     ("POST", "/sign-in/{key}"): _TO_PROVIDER,
     ("GET", "/sign-in/back/{provider}"): _TO_PROVIDER,
+    ("POST", "/sign-in/with/{provider}"): Rule("sign-ins", most=8 * _KIB, anybody=True),
     ("PATCH", "/api/v1/uploads/{upload_id}"): Rule("uploads", most=None, anybody=True, to_the_end=True),
     ("POST", "/api/v1/admin/challenges"): _LONG_TEXT,
     ("POST", "/api/v1/admin/challenges/plan"): _LONG_TEXT,
@@ -116,6 +117,7 @@ _SPECIAL = {
 _OF_PEOPLE = (
     "/account",
     "/notices",
+    "/invitations",
     "/submissions",
     "/evaluations",
     "/challenges/{slug}/mine",

@@ -6,5 +6,7 @@ models      log-ins that are under way
 service     log-ins from their beginning to a session; linking
 identities  what is linked to one's account
 api         for commands, which begin a log-in and wait for it
+leaving     what every browser has on its way to a provider and back
+here        log-ins that a browser begins itself, on the pages of this server
 browser     for the person's browser, on its way to the provider and back
 """

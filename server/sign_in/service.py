@@ -123,7 +123,7 @@ def waiting(session: Session, page: str) -> SignIn:
     """
     row = _live(session, SignIn.page_hash, page)
     if row.state_hash is not None:
-        raise _over()
+        raise over()
     return row
 
 
@@ -153,7 +153,7 @@ def returning(session: Session, provider: str, *, state: str, browser: str | Non
     """
     row = _live(session, SignIn.state_hash, state)
     if row.provider != provider or not hmac.compare_digest(row.browser_hash or "", token_hash(browser or "")):
-        raise _over()
+        raise over()
     row.browser_hash = None
     return row
 
@@ -219,7 +219,7 @@ def register_with(
     """
     row = _live(session, SignIn.secret_hash, secret)
     if row.subject is None or row.user_id is not None or row.refused or _whose(session, row) is not None:
-        raise _over()
+        raise over()
     require_registrable(session, email=email, name=name, as_admin=False)
     account = register(session, email=email, name=name, password_hash=no_password())
     if row.email_verified and row.email == account.email:
@@ -264,11 +264,12 @@ def _live(session: Session, column: InstrumentedAttribute[Any], value: str | Sig
         select(SignIn).where(column == wanted, SignIn.expires_at > func.now()).with_for_update()
     )
     if row is None:
-        raise _over()
+        raise over()
     return row
 
 
-def _over() -> Gone:
+def over() -> Gone:
+    """The answer about a log-in that is no more."""
     return Gone(
         ErrorCode.SIGN_IN_OVER,
         "This log-in is over: it was used, or begun in another browser, or its ten minutes have passed. Begin again.",

@@ -103,6 +103,19 @@ def revoke_invitation(session: Session, user: User, team_id: TeamId, invitation_
         )
 
 
+def invited_to(session: Session, code: str) -> Team:
+    """The team that whoever shows this code may join.
+
+    Raises:
+        NotFound: no such code.
+        Gone: used, revoked or out of date.
+    """
+    team_id = _team_of(session, code)
+    if not session.scalar(select(Invitation.id).where(Invitation.code_hash == _hash(code), *_OPEN)):
+        raise _over()
+    return session.get_one(Team, team_id)
+
+
 def accept_invitation(session: Session, user: User, code: str) -> Team:
     """Joins the team whose code this is.
 
@@ -113,11 +126,7 @@ def accept_invitation(session: Session, user: User, code: str) -> Team:
         Conflict: the team is full, or the user has a team in this challenge.
     """
     require_scope(user, Scope.SUBMIT)
-    team_id = session.scalar(select(Invitation.team_id).where(Invitation.code_hash == _hash(code)))
-    if team_id is None:
-        raise NotFound(
-            ErrorCode.UNKNOWN_INVITATION, "There is no such invitation. Check that the code was copied whole."
-        )
+    team_id = _team_of(session, code)
     require_accepted(session, user, session.get_one(Team, team_id).challenge_id, before=Before.TEAM)
     lock_team(session, team_id)  # before the invitation, as those do who leave
     invitation, team = session.execute(
@@ -127,16 +136,29 @@ def accept_invitation(session: Session, user: User, code: str) -> Team:
         .with_for_update(of=Invitation)
     ).one()
     if not session.scalar(select(Invitation.id).where(Invitation.id == invitation.id, *_OPEN)):
-        raise Gone(
-            ErrorCode.INVITATION_OVER,
-            "This invitation was used or taken back, or has run out. Ask the team's captain for a new one.",
-        )
+        raise _over()
     join(session, user, team)
     invitation.used_at = func.now()
     events.record(
         session, "team", team.id, actor=user.actor, what="joined", why=f"invitation:{invitation.id}"
     )
     return team
+
+
+def _team_of(session: Session, code: str) -> TeamId:
+    team_id = session.scalar(select(Invitation.team_id).where(Invitation.code_hash == _hash(code)))
+    if team_id is None:
+        raise NotFound(
+            ErrorCode.UNKNOWN_INVITATION, "There is no such invitation. Check that the code was copied whole."
+        )
+    return team_id
+
+
+def _over() -> Gone:
+    return Gone(
+        ErrorCode.INVITATION_OVER,
+        "This invitation was used or taken back, or has run out. Ask the team's captain for a new one.",
+    )
 
 
 def _remove_ended(session: Session, team_id: TeamId) -> None:

@@ -35,6 +35,18 @@ def find_team(session: Session, user: User, challenge_id: ChallengeId) -> Team |
     )
 
 
+def teams_of(session: Session, user: User) -> Sequence[tuple[Team, str, bool]]:
+    """The user's teams, the newest first, each with the name of its challenge and whether they are its captain."""
+    rows = session.execute(
+        select(Team, Challenge.slug, Membership.is_captain)
+        .join(Membership, Membership.team_id == Team.id)
+        .join(Challenge, Challenge.id == Team.challenge_id)
+        .where(Membership.user_id == user.id)
+        .order_by(Membership.created_at.desc(), Team.id)
+    )
+    return [(team, slug, is_captain) for team, slug, is_captain in rows]
+
+
 def may_see(session: Session, user: User, team_id: TeamId) -> bool:
     """Whether what a team has is there for the user: who is in it, or acts as an admin."""
     return user.acts_as_admin or is_member(session, user, team_id)

@@ -4,7 +4,8 @@ from server.web import api, asset_api, scripts_api, session_pages
 from server.web.admin import overview as installation
 from server.web.admin import people, work
 from server.web.admin import records as installation_records
-from server.web.mine import account
+from server.web.mine import account, notices, submit, team
+from server.web.mine import submissions as own_submissions
 from server.web.organize import home as control_room
 from server.web.organize import records, rules, submissions, talk, teams
 from server.web.public import boards, challenges, home, questions
@@ -12,7 +13,7 @@ from server.web.results import api as results
 
 _FILES = (asset_api, scripts_api)
 _PUBLIC = (home, boards, results, challenges, questions)
-_MINE = (session_pages, account)
+_MINE = (session_pages, account, notices, own_submissions, submit, team)
 _ORGANIZE = (control_room, submissions, teams, rules, talk, records)
 _ADMIN = (installation, work, people, installation_records)
 

@@ -42,9 +42,12 @@ def season_reports() -> dict[str, dict[str, Report]]:
     return named
 
 
-def settle(lab: Lab, entrant: Entrant, reports: Mapping[str, Report], *, task: str) -> str:
-    """A submission whose cases ran, but for the first, and that was scored so; its evaluation's id."""
-    evaluation, worker = entrant.submit(task), lab.worker()
+def settle(lab: Lab, entrant: Entrant, reports: Mapping[str, Report], *, task: str, **where: str) -> str:
+    """A submission to the track and phase of `where`, whose cases ran, but for the first, and that was scored so.
+
+    Returns its evaluation's id.
+    """
+    evaluation, worker = entrant.submit(task, **where), lab.worker()
     assert worker.finish(worker.take(), fault="timeout").status_code == 204
     worker.drain()
     with unit_of_work(lab.sessions) as session:
