@@ -25,6 +25,7 @@ from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
 from server.consignments.api import router as consignments
+from server.consignments.case_api import router as case_corrections
 from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
@@ -72,6 +73,7 @@ from server.teams.api import router as teams
 from server.uploads.api import router as uploads
 from server.usage.api import router as usage
 from server.versions.api import router as datasets
+from server.viewer.api import router as viewer
 from server.web.api import health
 from server.web.routers import PAGES
 from server.webhooks.api import of_challenge, of_installation, of_team
@@ -103,6 +105,8 @@ _ROUTERS = (
             bundles,
             datasets,
             consignments,
+            case_corrections,
+            viewer,
             teams,
             uploads,
             images,
