@@ -15,6 +15,7 @@ from server.deps import SessionDep, SettingsDep
 from server.organizers.access import observer_of
 from server.versions.making import version_of
 from server.viewer import pictures, service, views
+from server.viewer.drawing import USUAL_SIDE
 
 router = APIRouter(prefix="/organize", tags=["organizers"])
 
@@ -88,7 +89,7 @@ def get_slice(
     z: Coordinate = None,
     low: Grey = None,
     high: Grey = None,
-    side: Side = 320,
+    side: Side = USUAL_SIDE,
     outlines: bool = True,
     cross: bool = True,
 ) -> Response:

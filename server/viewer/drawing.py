@@ -21,6 +21,8 @@ COLOURS = ("#5cc8c2", "#f2a65a", "#b89be0", "#7db4ff", "#f08db8", "#c3d06a")
 """Of labels, in their order: the series of the pages on dark ground, for slices are dark."""
 _CROSS = (255, 214, 90)
 _DASH = 6  # pixels of a dash and its gap
+USUAL_SIDE = 300
+"""Pixels of the longer side of a plane: three fit beside each other, and one on a telephone."""
 Place = tuple[int, int, int]
 
 
@@ -120,7 +122,7 @@ def _cut(volume: Volume, plane: Plane, at: Place, size: Drawn) -> NDArray[Any]:
 def _outline(
     picture: NDArray[np.uint8], labels: NDArray[np.int64], order: tuple[int, ...], *, dashed: bool
 ) -> None:
-    """Pixels of a label beside which another one lies, in its colour."""
+    """Pixels of a label beside which another one lies, in its colour; darker around it, or white would swallow it."""
     padded = np.pad(labels, 1)
     inner = padded[1:-1, 1:-1]
     beside = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
@@ -128,6 +130,8 @@ def _outline(
     if dashed:
         rows, columns = np.indices(edge.shape)
         edge &= (rows + columns) % _DASH < _DASH // 2
+    else:
+        picture[(inner == 0) & np.logical_or.reduce([other != 0 for other in beside])] //= 3
     for place, label in enumerate(order):
         picture[edge & (inner == label)] = colour_of(place)
 

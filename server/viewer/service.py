@@ -229,6 +229,18 @@ def ran_on(session: Session, one: Opened) -> list[Ran]:
     return [Ran(id_, team, at) for id_, team, at in session.execute(query.limit(MOST))]
 
 
+def midst(one: Opened, key: str, settings: Settings) -> tuple[int, int, int] | None:
+    """Where the planes meet at first: each in the slice that has most of the reference's labels. None without these."""
+    labels = reference(one, settings).labels
+    if labels is None or not labels.same_place(drawable(one, key, settings)):
+        return None
+    there = labels.voxels != 0
+    counts = [there.sum(axis=axes) for axes in ((1, 2), (0, 2), (0, 1))]
+    if not counts[0].any():
+        return None
+    return int(counts[0].argmax()), int(counts[1].argmax()), int(counts[2].argmax())
+
+
 def value_at(one: Opened, key: str, place: tuple[int, int, int], settings: Settings) -> float:
     """What the image says at a place that is in it."""
     return drawable(one, key, settings).value(place)

@@ -104,6 +104,9 @@ def test_a_case_shows_where_it_is_and_a_press_moves_it(browsing: Browsing, lab: 
     here = f"/organize/{lab.slug}/datasets/{version}/cases"
     cases = organizer.get(f"/api/v1{here}").json()
     one = f"{here}/{cases[0]['id']}"
+    first = re.search(r"At x (\d+), y (\d+), z (\d+)", text(organizer.get(one)))
+    assert first is not None
+    assert first.groups() == ("1", "1", "2"), "where the label is, and not the middle of the head"
     page = organizer.get(f"{one}?x=3&y=4&z=5")
     assert "At x 3, y 4, z 5" in text(page)
     pictures = re.findall(r'src="(/api/v1/[^"]+png[^"]*)"', page.text)
@@ -115,7 +118,7 @@ def test_a_case_shows_where_it_is_and_a_press_moves_it(browsing: Browsing, lab: 
     for picture in pictures:
         assert "sub-0" not in picture
         assert organizer.get(picture.replace("&amp;", "&")).headers["Content-Type"] == "image/png"
-    moved = organizer.get(f"{one}?x=3&y=4&z=5&axial.x=0&axial.y=319")
+    moved = organizer.get(f"{one}?x=3&y=4&z=5&axial.x=0&axial.y=299")
     assert moved.status_code == 303
     side = len(pictures) and organizer.get(f"/api/v1{one}").json()["image"]["shape"][0]
     assert moved.headers["Location"] == f"{one}?x={side - 1}&y=0&z=5"

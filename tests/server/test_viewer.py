@@ -226,7 +226,7 @@ def test_whoever_looks_at_a_case_is_in_the_log_once_and_others_do_not_see_it(
         answer = organizer.get(f"{one}/{plane}.png")
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
         assert answer.headers["Cache-Control"] == "no-store"
-        assert pixels(answer.content).shape == (320, 320, 3)
+        assert pixels(answer.content).shape == (300, 300, 3)
     ((code, _),) = looks(lab, Subject.CASE, cases[1]["id"])
     assert code == "labels"
     assert (shown["name"], shown["before"], shown["after"]) == ("sub-02", cases[0]["id"], cases[2]["id"])

@@ -14,15 +14,16 @@ from contract.texts import Name
 from server.deps import SessionDep, SettingsDep
 from server.pages import page
 from server.viewer import service, views
-from server.viewer.drawing import AXES, EDGES, Grid, Place, frame, inside, place_at
+from server.viewer.drawing import AXES, EDGES, USUAL_SIDE, Grid, Place, frame, inside, place_at
 from server.web.frame import organizer_frame
 from server.web.looking import ReaderDep
 
 router = APIRouter(prefix="/organize/{slug}", include_in_schema=False)
 
-SIDES = (320, 480, 640)
+SIDES = (USUAL_SIDE, 450, 640)
 """Pixels of a plane's longer side; the first fits a telephone."""
 _FAR = 10
+_NOWHERE = (None, None, None)
 _AXES = "xyz"
 _Coordinate = Annotated[int | None, Query(ge=-(2**15), le=2**15)]
 _Grey = Annotated[str, Query(max_length=40)]
@@ -119,7 +120,10 @@ def case(
     here = f"/organize/{slug}/datasets/{dataset_id}/cases/{case_id}"
     place: Place | None = None
     if shown.image is not None:
-        place = inside(_grid(shown.image), asked.at)
+        at = asked.at
+        if at == _NOWHERE:
+            at = service.midst(one, key, settings) or at
+        place = inside(_grid(shown.image), at)
         clicked = _clicked(request.query_params, shown.image, place, asked.side)
         if clicked is not None:
             return RedirectResponse(f"{here}?{asked.query(clicked)}", status_code=303)

@@ -19,9 +19,9 @@ from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.datasets.models import DatasetState
 from server.deps import SessionDep, SettingsDep
-from server.organizers.access import organizer_of
+from server.organizers.access import observer_of, organizer_of
 from server.pages import page
-from server.reevaluations import api
+from server.reevaluations import api, service, views
 from server.settings import Settings
 from server.versions import api as versions
 from server.web.frame import organizer_frame
@@ -31,6 +31,7 @@ from server.web.organize.matrices import matrices
 router = APIRouter(prefix="/organize/{slug}/reevaluations", include_in_schema=False)
 
 _EACH = 25
+_LOOKED_AT = (ReevaluationState.READY, ReevaluationState.APPLIED, ReevaluationState.REVERTED)
 _Text = Annotated[str, Query(max_length=100)]
 MODES = (
     (ReevaluationMode.RESCORE, "Score stored outputs again; no container runs"),
@@ -128,10 +129,15 @@ def reevaluation(
 ) -> HTMLResponse:
     """One of them: what it would make, how far it is, and what applying it changes."""
     challenge = get_challenge(session, slug)
-    found = api.get_reevaluation(session, settings, reader.user, slug, reevaluation_id)
+    observer = observer_of(session, reader.user, challenge)
+    row = service.find(session, observer, reevaluation_id)
     shown = None
-    if found.state in (ReevaluationState.READY, ReevaluationState.APPLIED, ReevaluationState.REVERTED):
-        shown = api.preview_reevaluation(session, settings, reader.user, slug, reevaluation_id)
+    if row.state in (ReevaluationState.DRAFT, ReevaluationState.RUNNING):
+        found = views.reevaluation_out(session, challenge, row, settings)
+    else:  # its preview says what has come late
+        found = views.reevaluations_out(session, challenge, [row])[0]
+    if row.state in _LOOKED_AT:
+        shown = views.preview_out(session, challenge, row, settings)
     return page(
         request,
         "organize/reevaluation.html",
