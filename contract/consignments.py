@@ -27,6 +27,20 @@ class RefusalOut(Answer):
     warnings: list[str]
 
 
+class ListedConsignmentOut(Answer):
+    """What was sent, and where it stands. asked_by_name: what the person is called who sent it, if anything."""
+
+    id: Id
+    kind: Annotated[ConsignmentKind | str, OrNewer()]
+    phase: str
+    task: str
+    state: Annotated[ConsignmentState | str, OrNewer()]
+    asked_by: str
+    asked_by_name: str | None
+    asked_at: datetime
+    ended_at: datetime | None
+
+
 class ConsignmentOut(Answer):
     """What was sent, and what came of it: once it has ended, one of `made` and `refused`, for a week."""
 

@@ -20,8 +20,8 @@ _Number = (
     Annotated[int, Field(strict=True, ge=-(10**15), le=10**15)]
     | Annotated[float, Field(strict=True, ge=-1e15, le=1e15, allow_inf_nan=False)]
 )
-_Label = _Number | Annotated[str, Prose(10_000, least=1)]
-_Group = _Number | Annotated[str, Line(100)] | None
+Label = _Number | Annotated[str, Prose(10_000, least=1)]
+Group = _Number | Annotated[str, Line(100)] | None
 
 
 class DatasetOut(Answer):
@@ -88,12 +88,12 @@ class CaseCorrectionIn(Strict):
     """
 
     case: Name
-    label: _Label | None = None
-    sex: _Group = None
-    age: _Group = None
-    site: _Group = None
-    scanner: _Group = None
-    cohort: _Group = None
+    label: Label | None = None
+    sex: Group = None
+    age: Group = None
+    site: Group = None
+    scanner: Group = None
+    cohort: Group = None
 
     def groups(self) -> dict[str, str]:
         """The groups that were sent, by column, as references have them: "" for what is not known."""

@@ -15,6 +15,7 @@ class Subject(StrEnum):
     """What an event is about."""
 
     AGREEMENT = "agreement"
+    CASE = "case"  # of a version of the cases
     CASE_RUN = "case_run"
     CHALLENGE = "challenge"
     DATASET = "dataset"

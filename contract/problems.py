@@ -172,6 +172,7 @@ class ErrorCode(StrEnum):
     BOARD_RELEASED = "board_released", "the leaderboard has been released already"
     BOARD_SEALED = "board_sealed", "the leaderboard is sealed until the organizers release it"
     BUNDLE_FAILED = "bundle_failed", "the bundle could not be completed; nothing of it was kept"
+    CANNOT_DRAW = "cannot_draw", "the image of a case is not drawn here"
     CASES_ARCHIVE = "cases_archive", "an archive of cases is none that is unpacked"
     CASES_ODD = "cases_odd", "the cases have warnings, which have to be accepted"
     CASES_REFUSED = "cases_refused", "the cases cannot be brought in as they are"

@@ -27,6 +27,7 @@ from server.closing.api import router as closing
 from server.comparisons.api import router as comparisons
 from server.consent.api import router as consent
 from server.consignments.api import router as consignments
+from server.consignments.case_api import router as case_corrections
 from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
@@ -77,6 +78,7 @@ from server.teams.api import router as teams
 from server.uploads.api import router as uploads
 from server.usage.api import router as usage
 from server.versions.api import router as datasets
+from server.viewer.api import router as viewer
 from server.wakeups import wake_for_certainty
 from server.web.api import health
 from server.web.public.around import around_of
@@ -111,6 +113,8 @@ _ROUTERS = (
             bundles,
             datasets,
             consignments,
+            case_corrections,
+            viewer,
             teams,
             uploads,
             images,

@@ -49,8 +49,3 @@ def address(name: str) -> str:
     """
     assets()[name]
     return f"/assets/{digest()}/{name}"
-
-
-def third_party(name: str) -> str | None:
-    """Where browsers get a script that others wrote, where this installation has it."""
-    return None

@@ -147,7 +147,7 @@ _templates.env.filters |= {
     "short_id": short_id,
     "size": size,
 }
-_templates.env.globals |= {"asset": assets.address, "third_party": assets.third_party}
+_templates.env.globals |= {"asset": assets.address}
 _templates.env.undefined = (
     StrictUndefined  # a name that a template has wrong is an error, and no gap in a page
 )

@@ -17,7 +17,7 @@ from server.agreements.models import Agreement
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.consignments.models import Consignment
-from server.datasets.models import Dataset
+from server.datasets.models import Case, Dataset
 from server.evaluations.models import CaseRun, Evaluation
 from server.events import Event
 from server.ids import first_id, ids_between
@@ -40,6 +40,11 @@ _OF_TEAM = Team.challenge_id
 OF_CHALLENGES = {
     Subject.AGREEMENT: (Agreement.id, select(Agreement.id), Agreement.challenge_id),
     Subject.CHALLENGE: (Challenge.id, select(Challenge.id), Challenge.id),
+    Subject.CASE: (
+        Case.id,
+        select(Case.id).join(Dataset, Dataset.id == Case.dataset_id),
+        Dataset.challenge_id,
+    ),
     Subject.DATASET: (Dataset.id, select(Dataset.id), Dataset.challenge_id),
     Subject.CONSIGNMENT: (Consignment.id, select(Consignment.id), Consignment.challenge_id),
     Subject.EVALUATION: (Evaluation.id, select(Evaluation.id), Evaluation.challenge_id),

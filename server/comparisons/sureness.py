@@ -30,8 +30,8 @@ from evaluator.ranking import direction_of
 from evaluator.spec import Board, Metric
 from server.clock import now
 from server.comparisons.sight import Sight
+from server.leaderboard.certain_out import certainty_out
 from server.leaderboard.certainty import known, whole
-from server.leaderboard.views import certainty_out
 
 _VALUES = ("effect", "low", "high", "superiority", "superiority_low", "superiority_high")
 _CHANCES = ("p", "adjusted", "adjusted_in_track")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -23,7 +24,7 @@ from server.challenges.service import get_challenge, get_phase, require_task
 from server.clock import now
 from server.consignments import service
 from server.consignments.incoming import Incoming
-from server.consignments.service import Sent
+from server.consignments.service import Sent, case_name
 from server.consignments.views import consignment_out
 from server.consignments.work import CORRECTIONS
 from server.database import SessionFactory, commit, unit_of_work
@@ -68,25 +69,10 @@ def correct_dataset(
     wanted: CorrectionIn,
 ) -> ConsignmentOut:
     """Has a version made with cases withdrawn, and labels and groups corrected; nothing comes into force."""
-    organizer, challenge, dataset = _correctable(session, user, slug, dataset_id)
-    service.require_room(session, challenge)
-    content = CORRECTIONS.dump_json(_correction(wanted))
-    incoming = Incoming(settings, most=len(content), what="A correction")
-    try:
-        incoming.write(content)
-        incoming.close()
-        sent = Sent(
-            ConsignmentKind.CORRECTION,
-            dataset.phase,
-            dataset.task,
-            wanted.accept,
-            dataset_id=dataset.id,
-            why=wanted.why,
-        )
-        return _taken(session, organizer, challenge, sent, incoming, settings)
-    except BaseException:
-        incoming.remove()
-        raise
+    organizer, challenge, dataset = correctable(session, user, slug, dataset_id)
+    return correction_sent(
+        session, organizer, challenge, dataset, _correction(wanted), accept=wanted.accept, settings=settings
+    )
 
 
 @router.put(f"{_ONE}/labels/{{case}}", status_code=202, openapi_extra=_BYTES)
@@ -105,7 +91,10 @@ async def correct_label(
         DatasetId | None, Query(description="The version that the answer compares with, else this one")
     ] = None,
 ) -> ConsignmentOut:
-    """Has a version made with this file as the label of a case, such as a label map; nothing comes into force."""
+    """Has a version made with this file as the label of a case, such as a label map; nothing comes into force.
+
+    `case`: its name, or its id, which tells whoever reads logs of requests nothing.
+    """
     wanted = partial(
         Sent,
         ConsignmentKind.LABEL,
@@ -155,9 +144,43 @@ def _correction(wanted: CorrectionIn) -> Correction:
     )
 
 
-def _correctable(
+def correction_sent(
+    session: Session,
+    organizer: Organizer,
+    challenge: Challenge,
+    dataset: Dataset,
+    correction: Correction,
+    *,
+    accept: bool,
+    settings: Settings,
+) -> ConsignmentOut:
+    """A correction that is no file, handed over to a score worker.
+
+    Raises:
+        NotNow, TooLarge, StorageFull: there is no room for it now.
+    """
+    service.require_room(session, challenge)
+    content = CORRECTIONS.dump_json(correction)
+    incoming = Incoming(settings, most=len(content), what="A correction")
+    try:
+        incoming.write(content)
+        incoming.close()
+        kind, why = ConsignmentKind.CORRECTION, correction.why
+        sent = Sent(kind, dataset.phase, dataset.task, accept, dataset_id=dataset.id, why=why)
+        return _taken(session, organizer, challenge, sent, incoming, settings)
+    except BaseException:
+        incoming.remove()
+        raise
+
+
+def correctable(
     session: Session, user: User, slug: str, dataset_id: DatasetId
 ) -> tuple[Organizer, Challenge, Dataset]:
+    """A version of the cases of a challenge in which the user decides.
+
+    Raises:
+        NotFound, Forbidden: there is none; they may not.
+    """
     challenge = get_challenge(session, slug)
     organizer = organizer_of(session, user, challenge)
     return organizer, challenge, making.version_of(session, challenge, dataset_id)
@@ -167,8 +190,9 @@ def _wanted_label(
     session: Session, user: User, slug: str, dataset_id: DatasetId, wanted: Callable[..., Sent]
 ) -> tuple[int, Sent]:
     """How many bytes it may have, as many as an output, and what is wanted. No transaction stays open meanwhile."""
-    _, challenge, dataset = _correctable(session, user, slug, dataset_id)
+    _, challenge, dataset = correctable(session, user, slug, dataset_id)
     sent = wanted(phase=dataset.phase, task=dataset.task)
+    sent = replace(sent, case_name=case_name(session, dataset, sent.case_name or ""))
     if sent.against_id is not None:
         making.version_of(session, challenge, sent.against_id)
     service.require_room(session, challenge)

@@ -1,5 +1,6 @@
 """Taking what organizers send, and the score worker's side of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -16,6 +17,7 @@ from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
 from server.consignments.models import Consignment, Outcome
 from server.database import after_commit
+from server.datasets.models import Case, Dataset
 from server.errors import Conflict, NotFound, NotNow, Problem
 from server.events import PLATFORM
 from server.moves import begin
@@ -97,6 +99,36 @@ def found(
             ErrorCode.UNKNOWN_CONSIGNMENT, f"No such files were sent for cases of {challenge.slug}."
         )
     return consignment
+
+
+def listed(
+    session: Session, challenge: Challenge, *, before: ConsignmentId | None, limit: int
+) -> Sequence[Consignment]:
+    """Up to `limit` consignments of a challenge, newest first, those before `before` where it is given."""
+    query = select(Consignment).where(Consignment.challenge_id == challenge.id)
+    query = query if before is None else query.where(Consignment.id < before)
+    return session.scalars(query.order_by(Consignment.id.desc()).limit(limit)).all()
+
+
+def outcome_of(session: Session, challenge: Challenge, dataset: Dataset) -> StagedOut | None:
+    """What was said of a version when it was made of what somebody sent, as long as that is told; None elsewhere."""
+    same = Consignment.phase == dataset.phase, Consignment.task == dataset.task
+    query = select(Consignment).where(Consignment.challenge_id == challenge.id, *same)
+    done = query.where(Consignment.state == ConsignmentState.DONE, Consignment.outcome.is_not(None))
+    for consignment in session.scalars(done.order_by(Consignment.id.desc()).limit(_MOST_WAITING)):
+        made = None if consignment.outcome is None else consignment.outcome.made
+        if made is not None and made.id == str(dataset.id):
+            return made
+    return None
+
+
+def case_name(session: Session, dataset: Dataset, case: str) -> str:
+    """The name of the case that is meant by its id; whatever is no id of a case of this version stays as it is."""
+    try:
+        found = session.get(Case, UUID(case))
+    except ValueError:
+        return case
+    return found.name if found is not None and found.dataset_id == dataset.id else case
 
 
 def claim(session: Session, only: ConsignmentId | None = None) -> Consignment | None:

@@ -13,8 +13,6 @@ from contract.ids import TeamId
 from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardOut,
-    CertaintyOut,
-    DecisionOut,
     EntryOut,
     LeaderboardOut,
     MetricOut,
@@ -22,7 +20,6 @@ from contract.leaderboard import (
     PlacesOut,
     TrackOut,
     UnifiedOut,
-    WarningOut,
 )
 from evaluator.comparison import CertainPlaces, TeamPlace, awarded
 from evaluator.ranking import Standing, direction_of
@@ -33,6 +30,7 @@ from server.challenges.service import frozen_since
 from server.clock import now as now_of
 from server.leaderboard import release, service
 from server.leaderboard.bases import case_counts, digests_of, in_force
+from server.leaderboard.certain_out import certainty_out
 from server.leaderboard.certainty import Known, known, worked_out
 from server.leaderboard.published import published_out
 from server.leaderboard.service import Attempt, Found
@@ -181,30 +179,6 @@ def _places(places: Mapping[str, TeamPlace]) -> dict[str, PlacesOut]:
 
 def _names(track: _Track) -> dict[str, str]:
     return {str(team.id): team.name for team in track.teams.values()}
-
-
-def certainty_out(certain: CertainPlaces, names: Mapping[str, str]) -> CertaintyOut:
-    """How sure the places of a track are; `names`: of the teams, by their ids."""
-    decision = None
-    if certain.prizes is not None:
-        named = certain.prizes.renamed(names)
-        decision = DecisionOut.of(named, sentences=list(named.sentences()))
-    return CertaintyOut(
-        level=certain.level,
-        winners=[names[place.team] for place in certain.overall if place.winner],
-        weight_space={names[team]: share for team, share in certain.weight_space.items()},
-        decision=decision,
-        warnings=[
-            WarningOut.of(
-                warning,
-                metrics=list(warning.metrics),
-                teams=list(warning.teams),
-                sentence=warning.sentence(),
-            )
-            for warning in (one.renamed(names) for one in certain.warnings)
-        ],
-        notes=list(certain.notes),
-    )
 
 
 def _team(track: _Track, standing: Standing) -> Team:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from contract.datasets import MOST_WARNINGS, DifferenceOut, EffectOut, StagedOut
-from contract.ids import DatasetId
+from contract.ids import CaseId, DatasetId
 from contract.problems import ErrorCode
 from server.challenges.models import Challenge
 from server.datasets import corrections
@@ -16,7 +16,7 @@ from server.datasets.corrections import Correction, require_references
 from server.datasets.current import in_force
 from server.datasets.difference import Difference, difference
 from server.datasets.findings import LayoutError, some
-from server.datasets.models import Dataset, DatasetState
+from server.datasets.models import Case, Dataset, DatasetState
 from server.datasets.service import Accept, Staged, stage
 from server.errors import Conflict, NotFound, Unprocessable
 from server.settings import Settings
@@ -33,6 +33,18 @@ def version_of(session: Session, challenge: Challenge, dataset_id: DatasetId) ->
     if dataset is None or dataset.challenge_id != challenge.id:
         raise NotFound(ErrorCode.UNKNOWN_DATASET, f"{challenge.slug} has no such version of any cases.")
     return dataset
+
+
+def case_of(session: Session, dataset: Dataset, case_id: CaseId) -> Case:
+    """The case of this version with this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    case = session.get(Case, case_id)
+    if case is None or case.dataset_id != dataset.id:
+        raise NotFound(ErrorCode.UNKNOWN_CASE, "This version of the cases has no such case.")
+    return case
 
 
 def correct(

@@ -6,15 +6,25 @@ from server.web.admin import people, work
 from server.web.admin import records as installation_records
 from server.web.mine import account, notices, submit, team
 from server.web.mine import submissions as own_submissions
+from server.web.organize import (
+    case_pages,
+    dataset_pages,
+    records,
+    reevaluation_pages,
+    rules,
+    submissions,
+    talk,
+    teams,
+)
 from server.web.organize import home as control_room
-from server.web.organize import records, rules, submissions, talk, teams
 from server.web.public import boards, challenges, home, questions
 from server.web.results import api as results
 
 _FILES = (asset_api, scripts_api)
 _PUBLIC = (home, boards, results, challenges, questions)
 _MINE = (session_pages, account, notices, own_submissions, submit, team)
-_ORGANIZE = (control_room, submissions, teams, rules, talk, records)
+_CASES = (dataset_pages, case_pages, reevaluation_pages)
+_ORGANIZE = (control_room, submissions, teams, rules, talk, records, *_CASES)
 _ADMIN = (installation, work, people, installation_records)
 
 PAGES = tuple(part.router for part in (*_FILES, *_PUBLIC, *_MINE, *_ORGANIZE, *_ADMIN, api))

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from contract.admin import CaseShown
+from contract.cases import ListedCaseOut, ShownCaseOut
 from contract.datasets import DifferenceOut
 from contract.evaluations import CaseAdminOut, ReceiptOut, Summary
 from contract.readiness import ChallengeReadiness
@@ -67,6 +68,9 @@ HIDDEN = {
     "GET /admin/evaluations/{evaluation_id}/summary",
     "GET /organize/{slug}/check",
     "GET /organize/{slug}/consignments/{consignment_id}",
+    "GET /organize/{slug}/datasets/{dataset_id}/cases",
+    "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}",
+    "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}/{plane}.png",
     "GET /organize/{slug}/datasets/{dataset_id}/difference",
 }
 """What shows single hidden cases, their names or what containers wrote of them: whoever looks is in the log."""
@@ -74,7 +78,16 @@ LIKE_WRITERS = {"GET /organize/{slug}/teams/{team_id}/attempts"}
 """A variable of theirs has the name of a function that writes."""
 TOO_LATE = {"POST /admin/workers/{worker_id}/suspect"}
 """An act before, the worker's token being revoked, leaves nothing for it to do."""
-SECRETS = {CaseAdminOut, CaseShown, ChallengeReadiness, DifferenceOut, ReceiptOut, Summary}
+SECRETS = {
+    CaseAdminOut,
+    CaseShown,
+    ChallengeReadiness,
+    DifferenceOut,
+    ListedCaseOut,
+    ReceiptOut,
+    ShownCaseOut,
+    Summary,
+}
 """What no answer holds without a look that is recorded."""
 WHY = "Because of the matrix."
 LATER = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0).isoformat()

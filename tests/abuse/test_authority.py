@@ -165,6 +165,8 @@ def world(
             "digest": lease["image"]["digest"],
             "name": "matrix",
             "case": "sub-00",
+            "case_id": run.case_id,
+            "plane": "axial",
             "code": "no-such-code",
             "kind": "announcement",
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),

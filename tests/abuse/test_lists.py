@@ -78,6 +78,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "digest": digest,
         "reevaluation_id": uuid4(),
         "consignment_id": uuid4(),
+        "plane": "axial",
     }
 
 

@@ -32,6 +32,7 @@ from server.web.frame import challenge_frame
 from server.web.looking import Reader, ReaderDep
 from server.web.mine.choice import costs
 from server.web.mine.room import team_of_page
+from server.web.scripts import third_party
 
 router = APIRouter(include_in_schema=False)
 
@@ -77,6 +78,7 @@ def submit(
         limit=settings.upload_limit,
         address=settings.public_url or str(request.base_url).rstrip("/"),
         chosen=image,
+        tus=third_party("tus-js-client"),
     )
 
 

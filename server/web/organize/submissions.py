@@ -90,7 +90,7 @@ def case(room: RoomDep, evaluation_id: EvaluationId, case_id: CaseRunId) -> HTML
     """One case by its pseudonym, with all that its container wrote. That it is looked at is recorded."""
     evaluation = _evaluation(room, evaluation_id, Look.LOG)
     shown = case_for_admin_out(cases.one(room.session, evaluation, case_id))
-    return room.page("case", case=shown, evaluation=evaluation)
+    return room.page("run", case=shown, evaluation=evaluation)
 
 
 @router.get("/{evaluation_id}/void", response_class=HTMLResponse)

@@ -1,0 +1,1 @@
+"""Single cases as organizers look at them: images and labels in slices that this server draws, where it may."""
