@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy.orm import Session
 
@@ -63,7 +64,7 @@ class Sight:
         """Of the values of the phase."""
         return self.spec.phases[self.phase].decimals
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """What the teams of the track are called, by their ids."""
         return {str(one.team.id): one.team.name for one in self.counted if one.track == self.track}
