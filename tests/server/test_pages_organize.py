@@ -512,4 +512,5 @@ def test_no_page_asks_the_database_much_or_more_for_more(
         counts.append(asked)
     few, many = counts
     assert {path: (few[path], many[path]) for path in many if many[path] > few[path]} == {}
-    assert {path: count for path, count in many.items() if count > 40 and path != "/check"} == {}
+    # Readiness asks two dozen questions of their own, as its operation of the API does.
+    assert {path: count for path, count in many.items() if count > (50 if path == "/check" else 40)} == {}
