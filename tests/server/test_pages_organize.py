@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from evaluator.spec import Challenge
+from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
 from server.teams.models import Team
@@ -244,17 +245,19 @@ def test_a_page_of_an_evaluation_names_no_case_and_is_in_the_log(
     assert {event["code"] for event in seen.json()["items"]} >= {"cases", "log"}
 
 
-def test_another_challenge_s_evaluation_is_not_shown_here(
-    lab: Lab, team: Entrant, organizer: Browser, admin: Person, browsing: Callable[[Person, str], Browser]
+def test_what_is_another_challenge_s_is_not_shown_here(
+    lab: Lab, team: Entrant, admin: Person, fomo26: Challenge, browsing: Callable[[Person, str], Browser]
 ) -> None:
     lab.dataset("task5", cases=1)
-    evaluation = team.submit()
-    elsewhere = browsing(admin, "fomo26")
-    assert elsewhere.http.get(f"/organize/{lab.slug}/submissions/{evaluation}").status_code == 200
+    evaluation, other = team.submit(), f"other-{lab.slug}"
     with unit_of_work(lab.sessions) as session:
-        session.execute(update(Evaluation).where(Evaluation.id == UUID(evaluation)).values(priority=0))
-    other = organizer.http.get(f"{organizer.here}/submissions/{UUID(int=5)}")
-    assert other.status_code == 403
+        apply(session, fomo26.model_copy(update={"challenge": other}), actor="tests")
+    here, elsewhere = browsing(admin, lab.slug), browsing(admin, other)
+    for path in (f"/submissions/{evaluation}", f"/submissions/{evaluation}/void", f"/teams/{team.team}"):
+        here.see(path)
+        elsewhere.see(path, status=404)
+    assert team.team not in elsewhere.see("/teams")
+    assert evaluation not in elsewhere.see("/submissions")
 
 
 def test_an_errored_one_is_retried_a_failed_one_excused_and_a_waiting_one_cancelled(
@@ -350,8 +353,8 @@ def test_questions_are_answered_closed_and_announced(
     assert "&lt;b&gt;other" in organizer.http.get(f"{organizer.here}/questions").text
     page = "/questions?show=open"
     public = {"everybody:bool": "true", "question": "Is other data allowed?"}
-    assert "Answered." in organizer.send(page, "/close", why="Not ours.").replace("Closed.", "Answered.")
-    organizer.send(page, "/answer", answer="Yes.", **public)
+    assert "Closed." in organizer.send(page, "/close", why="Not ours.")
+    assert "Answered." in organizer.send(page, "/answer", answer="Yes.", **public)
     organizer.send(page, "/announcements", text="Dinner is at eight.")
     read = nobody.get(f"/challenges/{lab.slug}/questions").json()
     assert {one["answer"] for one in read} == {"Yes.", "Dinner is at eight."}
@@ -512,4 +515,5 @@ def test_no_page_asks_the_database_much_or_more_for_more(
         counts.append(asked)
     few, many = counts
     assert {path: (few[path], many[path]) for path in many if many[path] > few[path]} == {}
-    assert {path: count for path, count in many.items() if count > 40 and path != "/check"} == {}
+    # Readiness asks two dozen questions of their own, as its operation of the API does.
+    assert {path: count for path, count in many.items() if count > (50 if path == "/check" else 40)} == {}
