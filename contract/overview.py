@@ -71,7 +71,8 @@ class PhaseLine(Answer):
     """A phase on the time line: `state` in a word (no date, opens, open, closed, released), and what comes next.
 
     cases, evaluations: without a verdict, and not ended. empties_at: when nothing of it will wait, null where nothing
-    does or nobody knows; in_time: whether that is before it closes, null where that cannot be said.
+    does or nobody knows; in_time: whether that is before it closes, null where that cannot be said. slot_seconds: so
+    long one slot would take for what waits.
     """
 
     name: str
@@ -87,6 +88,7 @@ class PhaseLine(Answer):
     released: bool
     cases: int
     evaluations: int
+    slot_seconds: float | None
     empties_at: datetime | None
     in_time: bool | None
 

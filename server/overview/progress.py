@@ -132,6 +132,7 @@ def phases(scene: Scene) -> list[PhaseLine]:
                 released=released,
                 cases=cases,
                 evaluations=evaluations,
+                slot_seconds=end.slot_seconds if end else None,
                 empties_at=end.ends if end else None,
                 in_time=end.in_time if end else None,
             )

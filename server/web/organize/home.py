@@ -12,6 +12,7 @@ from server.overview.progress import standing
 from server.pages import page
 from server.roles.service import roles_of
 from server.web.looking import ReaderDep
+from server.web.organize import drawings
 from server.web.organize.room import RoomDep
 
 router = APIRouter(prefix="/organize", include_in_schema=False)
@@ -45,4 +46,11 @@ def overview(room: RoomDep, settings: SettingsDep) -> HTMLResponse:
         name: sum(getattr(day, name) for day in found.days)
         for name in ("scored", "rejected", "errored", "cancelled", "under_way")
     }
-    return room.page("overview", found=found, totals=totals)
+    return room.page(
+        "overview",
+        found=found,
+        totals=totals,
+        outcomes=drawings.outcomes_of(found) if any(totals.values()) else None,
+        timeline=drawings.timeline_of(found),
+        forecast=drawings.forecast_of(found),
+    )

@@ -21,6 +21,7 @@ from server.organizers.access import observer_of
 from server.pages import page
 from server.web.frame import organizer_frame
 from server.web.looking import ReaderDep
+from server.web.organize.drawings import moved
 from server.words import words
 
 Typed = Annotated[str, Query(max_length=500)]
@@ -61,6 +62,7 @@ class Room:
             spec=self.challenge.spec,
             here=self.here,
             api=f"/api/v1{self.here}",
+            moved=moved,
             **content,
         )
 
