@@ -49,8 +49,9 @@ def require_sound(page: httpx.Response, *, status: int = 200) -> str:
 
 
 def statements(browser: httpx.Client, sessions: SessionFactory, page: str) -> int:
-    """How often the database is asked for a page."""
+    """How often the database is asked for a page; that its reader's token was used is noted now and then, besides."""
     with watched(sessions) as asked:
         assert browser.get(page).status_code == 200
-    assert len(asked.said) <= MOST_STATEMENTS, "\n".join(asked.said)
-    return len(asked.said)
+    said = [one for one in asked.said if not one.startswith("UPDATE api_tokens SET last_used_at")]
+    assert len(said) <= MOST_STATEMENTS, "\n".join(said)
+    return len(said)

@@ -157,6 +157,14 @@ def test_nobody_is_led_elsewhere(then: str) -> None:
     )
 
 
+def test_what_is_shown_once_has_its_link_on_this_server_alone() -> None:
+    link = httpx.QueryParams({"_link": "/invitations/{code}"})
+    assert Form.parse(str(link).encode()).shown_link({"code": "a/b"}) == "/invitations/a%2Fb"
+    assert Form.parse(b"_link=//elsewhere.example").shown_link({"code": "a"}) is None
+    assert Form.parse(b"name=x").shown_link({"code": "a"}) is None
+    assert Form.parse(b"_key=one").key == "one"
+
+
 def test_fields_become_values_by_their_names() -> None:
     sent = httpx.QueryParams(
         [

@@ -11,8 +11,7 @@ from contract.notices import Audience, NoticeKind
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.notices.service import tell
-from tests.abuse.boards import watched
-from tests.server.browsing import sent
+from tests.server.browsing import require_sound, sent, statements
 from tests.server.conftest import PASSWORD, Person
 from tests.server.test_forms import form_token, sign_in
 
@@ -24,7 +23,6 @@ PAGES = (
     "/notices",
     "/notices/settings",
 )
-MOST_STATEMENTS = 40
 
 
 @pytest.fixture
@@ -53,14 +51,9 @@ def test_a_page_about_oneself_is_for_whoever_is_signed_in(browser: httpx.Client,
 def test_every_page_has_one_title_and_one_heading_and_asks_little(
     browser: httpx.Client, ada: Person, sessions: SessionFactory, page: str
 ) -> None:
-    with watched(sessions) as asked:
-        shown = browser.get(page)
-    assert shown.status_code == 200
-    assert shown.text.count("<h1") == 1
-    assert "· Proctor</title>" in shown.text
-    assert " style=" not in shown.text
-    assert "<script>" not in shown.text
-    assert len(asked.said) <= MOST_STATEMENTS
+    statements(browser, sessions, page)
+    shown = browser.get(page)
+    require_sound(shown)
     assert shown.headers["Cache-Control"] == "no-store"
 
 
@@ -179,12 +172,10 @@ def test_many_notices_come_page_by_page_at_the_same_cost(
     browser: httpx.Client, ada: Person, sessions: SessionFactory, slug: str
 ) -> None:
     told(sessions, slug, 1)
-    with watched(sessions) as few:
-        browser.get("/notices")
+    few = statements(browser, sessions, "/notices")
     told(sessions, slug, 29)
-    with watched(sessions) as many:
-        page = browser.get("/notices").text
-    assert len(many.said) == len(few.said)
+    assert statements(browser, sessions, "/notices") == few
+    page = browser.get("/notices").text
     older = re.search(r'href="(/notices\?before=[^"]+)" rel="next"', page)
     assert older is not None
     rest = browser.get(older[1]).text

@@ -10,12 +10,20 @@ import pytest
 from evaluator.spec import Challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
+from server.queue import places
 from tests.server.browsing import browsing, require_sound, sent, statements
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.seeded import season_reports, settle
 
 Team = tuple[Person, Entrant, httpx.Client]
+
+
+@pytest.fixture
+def one_look_at_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process looks at the queue from time to time, whoever asks; submitting has made it look."""
+    monkeypatch.setattr(places, "LOOK_SECONDS", 1e12)
+    monkeypatch.setattr(places, "AGAIN_SECONDS", 1e12)
 
 
 @pytest.fixture
@@ -77,6 +85,7 @@ def test_pages_of_a_team_are_for_its_members_alone(
             assert nobody.get(page).headers["Location"].startswith("/sign-in?then=")
 
 
+@pytest.mark.usefixtures("one_look_at_the_queue")
 def test_a_submission_is_followed_by_the_state_that_its_page_shows(
     mine: Team, lab: Lab, sessions: SessionFactory
 ) -> None:
@@ -93,7 +102,7 @@ def test_a_submission_is_followed_by_the_state_that_its_page_shows(
         "queued",
         "live.js",
         "Load again",
-        "no worker that could run it is there",
+        "Waits",
         "The cases are hidden",
     ):
         assert part in shown, part
@@ -187,6 +196,7 @@ def test_an_evaluation_is_withdrawn_and_its_attempt_given_back(mine: Team, lab: 
     assert "cancelled, which spends none" in ledger
 
 
+@pytest.mark.usefixtures("one_look_at_the_queue")
 def test_many_submissions_come_page_by_page_at_the_same_cost(
     mine: Team, lab: Lab, sessions: SessionFactory
 ) -> None:
@@ -209,6 +219,7 @@ def test_many_submissions_come_page_by_page_at_the_same_cost(
         statements(browser, sessions, address)
 
 
+@pytest.mark.usefixtures("one_look_at_the_queue")
 def test_many_cases_come_page_by_page_at_the_same_cost(
     mine: Team, lab: Lab, sessions: SessionFactory
 ) -> None:

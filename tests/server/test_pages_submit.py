@@ -65,6 +65,27 @@ def test_whoever_has_no_team_or_no_image_is_told_what_comes_first(
             assert part in shown, part
 
 
+def test_what_stands_in_the_way_is_said_before_anything_is_sent(
+    mine: Team, admin: Person, sessions: SessionFactory
+) -> None:
+    _, team, browser = mine
+    document = {"title": "Terms", "text": "Text.", "document": "terms", "before": "submission"}
+    digest = admin.http.post(f"/organize/{team.slug}/agreements", json=document).json()["digest"]
+    pages = f"/challenges/{team.slug}/submit", check(team, "task5")
+    for page in pages:
+        shown = require_sound(browser.get(page))
+        assert "You have not accepted “Terms”." in shown
+        assert "upload.js" not in shown
+        assert "Submit 1 task" not in shown
+    team.http.post(f"/challenges/{team.slug}/agreements/{digest}/accept")
+    assert "upload.js" in browser.get(pages[0]).text
+    assert "Submit 1 task" in browser.get(pages[1]).text
+    answer = admin.http.patch(f"/admin/teams/{team.team}", json={"disqualified": "It looked."})
+    assert answer.status_code == 200
+    for page in pages:
+        assert "is disqualified. The organizers&#39; reason: It looked." in browser.get(page).text
+
+
 def test_only_this_page_may_run_a_worker_of_this_server(mine: Team) -> None:
     _, team, browser = mine
     policy = browser.get(f"/challenges/{team.slug}/submit").headers["Content-Security-Policy"]

@@ -7,7 +7,7 @@ from contract.submissions import EvaluationOut
 from evaluator.verdicts import HINTS, VALID, fault_of
 
 _TRY = (
-    "Run the image on a case of your own with `proctor try`: it has the limits and checks of this platform."
+    "Run the image on a case of your own with “proctor try”: it has the limits and checks of this platform."
 )
 _NEXT = {
     EvaluationStatus.SCORED: "Nothing. The scores stand below, and the receipt says what ran on what.",
@@ -26,10 +26,14 @@ _OF_REASONS = {
 
 @dataclass(frozen=True)
 class Said:
-    """What happened and what to do now, in sentences; `counts`: verdicts of its cases in words, the most first."""
+    """What happened and what to do now, in sentences; `counts`: verdicts of its cases in words, the most first.
+
+    failure: the sentence for the commonest failure of one that was rejected.
+    """
 
     happened: str | None
     to_do: str | None
+    failure: str | None = None
     counts: tuple[tuple[str, str, int], ...] = ()
 
 
@@ -40,11 +44,11 @@ def said_of(evaluation: EvaluationOut) -> Said:
         for code, count in sorted(evaluation.verdicts.items(), key=lambda one: -one[1])
     )
     if not evaluation.ended:
-        return Said(evaluation.note, None, counts)
-    happened = evaluation.reason or (None if evaluation.failure is None else hint(evaluation.failure))
+        return Said(evaluation.note, None, None, counts)
+    failure = None if evaluation.failure is None else hint(evaluation.failure)
     status = EvaluationStatus(evaluation.status)
     to_do = _OF_REASONS.get(evaluation.reason_code or "", _NEXT[status])
-    return Said(happened or evaluation.note, to_do, counts)
+    return Said(evaluation.reason or evaluation.note, to_do, failure, counts)
 
 
 def hint(code: str) -> str:
