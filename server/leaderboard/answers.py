@@ -34,7 +34,7 @@ def board_answer(
         return rendered(bytes(response.body), response.headers, public=public)
 
     memory: Memory = request.app.state.boards
-    if _is_for_organizers(session, challenge, phase, viewer):
+    if is_for_organizers(session, challenge, phase, viewer):
         found = made(_live(memory, session, challenge, phase), public=False)
     else:
         found = memory.show(session, challenge, phase, form, asked=asked, render=made)
@@ -46,7 +46,7 @@ def board_for(
 ) -> Board:
     """The board of a phase as the asker, who may see it, sees it: as it is for organizers, else as it is public."""
     memory: Memory = request.app.state.boards
-    if _is_for_organizers(session, challenge, phase, viewer):
+    if is_for_organizers(session, challenge, phase, viewer):
         return _live(memory, session, challenge, phase)
     return memory.board(session, challenge, phase, asked=time.monotonic())
 
@@ -56,7 +56,7 @@ def shared_answer(request: Request, response: Response) -> Response:
     return _sent(request, rendered(bytes(response.body), response.headers, public=True))
 
 
-def _is_for_organizers(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> bool:
+def is_for_organizers(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> bool:
     """Whether what the asker may see of a board is more than everybody may."""
     if is_sealed(challenge, phase):
         return True

@@ -2,7 +2,7 @@
 
 from server.web import api, asset_api, session_pages
 from server.web.mine import account
-from server.web.public import boards, challenges, home, questions
+from server.web.public import boards, challenges, differences, home, questions
 
 PAGES = (
     asset_api.router,
@@ -10,6 +10,7 @@ PAGES = (
     account.router,
     home.router,
     boards.router,
+    differences.router,
     challenges.router,
     questions.router,
     api.router,
