@@ -1,6 +1,8 @@
 """How the places of a track differ under another rule, and on another track."""
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query, Request
@@ -20,6 +22,7 @@ from server.web.looking import VisitorDep
 router = APIRouter(include_in_schema=False)
 
 _TRACK = "track "
+_MOST_KEPT = 64
 _MOST = 500
 """Teams that the table has, the first ones."""
 
@@ -52,7 +55,10 @@ def differences(
     tracks = {one.track: one for one in board.out.tracks}
     own = tracks.get(track) or next((one for one in board.out.tracks if one.unified), board.out.tracks[0])
     live = is_for_organizers(session, challenge, phase, visitor.user)
-    rules = other_rules(session, challenge, phase, own.track, live=live)
+    rules = _kept(
+        (slug, phase, own.track, board.out.at, live),
+        lambda: other_rules(session, challenge, phase, own.track, live=live),
+    )
     others = [one for one in board.out.tracks if one is not own and one.unified and own.unified]
     choices = [(rule.change, _in_words(rule.change)) for rule in rules]
     choices += [(f"{_TRACK}{one.track}", f"the {one.track} track") for one in others]
@@ -72,6 +78,19 @@ def differences(
         moved=_moved(own, _places(chosen, rules, tracks))[:_MOST],
         ranking=challenge.spec.ranking,
     )
+
+
+_Key = tuple[str, str, str, datetime, bool]
+_KEPT: OrderedDict[_Key, list[OtherRule]] = OrderedDict()
+
+
+def _kept(key: _Key, found: Callable[[], list[OtherRule]]) -> list[OtherRule]:
+    """What was found for a board that was made at that moment: one that everybody sees is made once for each change."""
+    if (rules := _KEPT.get(key)) is None:
+        rules = _KEPT[key] = found()
+        if len(_KEPT) > _MOST_KEPT:
+            _KEPT.popitem(last=False)
+    return rules
 
 
 def _places(chosen: str, rules: Sequence[OtherRule], tracks: Mapping[str, TrackOut]) -> Mapping[str, int]:
