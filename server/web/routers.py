@@ -17,11 +17,11 @@ from server.web.organize import (
     teams,
 )
 from server.web.organize import home as control_room
-from server.web.public import boards, challenges, home, questions
+from server.web.public import boards, challenges, differences, home, questions
 from server.web.results import api as results
 
 _FILES = (asset_api, scripts_api)
-_PUBLIC = (home, boards, results, challenges, questions)
+_PUBLIC = (home, boards, differences, results, challenges, questions)
 _MINE = (session_pages, account, notices, own_submissions, submit, team)
 _CASES = (dataset_pages, case_pages, reevaluation_pages)
 _ORGANIZE = (control_room, submissions, teams, rules, talk, records, *_CASES)

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -15,6 +15,7 @@ from server.amendments.service import amend
 from server.challenges.models import Challenge as Stored
 from server.challenges.service import get_challenge, release
 from server.database import SessionFactory, unit_of_work
+from server.evaluations.models import Evaluation
 from tests.abuse.boards import watched
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
@@ -259,6 +260,11 @@ def test_amendments_of_a_task_are_said_beside_what_was_scored_before(
 ) -> None:
     with unit_of_work(lab.sessions) as session:
         challenge = get_challenge(session, lab.slug)
+        earlier = datetime.now(UTC) - timedelta(hours=2)
+        scored_before = {"created_at": earlier, "finished_at": earlier}
+        session.execute(
+            update(Evaluation).where(Evaluation.challenge_id == challenge.id).values(scored_before)
+        )
         about = {"phase": "validation", "task": "task5", "by": "tests"}
         amend(session, challenge, what="One label of task5 corrected", why="It was turned", **about)
     with unit_of_work(lab.sessions) as session:
@@ -269,3 +275,32 @@ def test_amendments_of_a_task_are_said_beside_what_was_scored_before(
             break
     assert "One label of task5 corrected, because: It was turned" in shown
     assert "amended since" in shown
+
+
+def test_places_under_another_rule_and_on_another_track(
+    lab: Lab, entrant: MakeEntrant, admin: Person, nobody: httpx.Client
+) -> None:
+    play(lab, entrant, admin)
+    dense = page(nobody, lab, rest="/differences?track=open&against=ties:+dense").text
+    rows = re.findall(
+        r'class="team">(\w+)</th><td>(\d+)</td><td>(\d+)</td><td class="text">(.*?)</td>', dense
+    )
+    assert [row[:3] for row in rows][:3] == [("Ada", "1", "1"), ("Bob", "1", "1"), ("Institute", "3", "2")]
+    assert rows[2][3] == "<b>1 up</b>"
+    assert "Cheats" not in dense
+    assert "Zero" not in dense, "whoever is not ranked has no place under any rule"
+    assert "equal values share a place and the next one follows without a gap" in dense
+    assert page(nobody, lab, rest="/differences?track=open&against=anything").status_code == 200
+    assert "Nothing to compare yet" in page(nobody, lab, rest="/differences?track=method").text
+
+
+def test_another_rule_tells_nothing_of_a_sealed_board(
+    lab: Lab, sealed: Entrant, admin: Person, browser: httpx.Client
+) -> None:
+    at = f"/challenges/{lab.slug}/leaderboards/test/differences?track=open"
+    refused = browser.get(at)
+    assert refused.status_code == 403
+    assert "Hidden Team" not in refused.text
+    sign_in(browser, admin.email)
+    lab.work_out()
+    assert "Hidden Team" in browser.get(at).text
