@@ -32,16 +32,17 @@ class ListedCaseOut(Answer):
 class ShownImageOut(Answer):
     """An input as it is drawn: axes run to the patient's right, front and head.
 
+    shape, spacing: voxels, and millimetres of a step, along each of the three axes.
     stored: the letters to which the axes of the file run. oblique: degrees by which they lean from these, at most.
     window: the grey values that are black and white unless others are asked for.
     """
 
     key: str
-    shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
+    shape: list[int]
+    spacing: list[float]
     stored: str
     oblique: float
-    window: tuple[float, float]
+    window: list[float]
 
 
 class ShownLabelOut(Answer):

@@ -70,7 +70,7 @@ Side = Annotated[int, Query(ge=64, le=1024, description="Pixels of the longer si
 
 
 @router.get(
-    _ONE + "/{plane}.png",
+    _ONE + "/slices/{plane}",
     response_class=Response,
     responses={200: {"content": {_PNG: {"schema": BINARY}}}},
 )

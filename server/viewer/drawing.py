@@ -112,7 +112,9 @@ def draw(
 def _cut(volume: Volume, plane: Plane, at: Place, size: Drawn) -> NDArray[Any]:
     """The slice with a row for each row of pixels and a column for each column."""
     across, up, through = AXES[plane]
-    slice_ = np.take(volume.voxels, at[through], axis=through)
+    where: list[Any] = [slice(None)] * 3
+    where[through] = at[through]  # a view: to take it would copy the whole volume first
+    slice_ = volume.voxels[tuple(where)]
     columns = [_voxel(pixel, size.width, volume.shape[across]) for pixel in range(size.width)]
     rows = [_voxel(pixel, size.height, volume.shape[up]) for pixel in range(size.height)]
     found: NDArray[Any] = slice_[np.ix_(columns, rows)].T

@@ -17,7 +17,7 @@ from server.settings import Settings
 from server.viewer import service
 from server.viewer.drawing import COLOURS
 from server.viewer.service import Answered, Opened, Said
-from server.viewer.volumes import Volume, counted_labels
+from server.viewer.volumes import Volume
 
 OTHER_GRID = "It lies on another grid than this image, so its outline is not drawn."
 
@@ -72,7 +72,7 @@ def _labels_out(one: Opened, said: Said, image: Volume | None) -> ShownLabelsOut
     note = said.note
     if labels is not None and image is not None and not outlined:
         note = OTHER_GRID
-    counts = {} if labels is None else counted_labels(labels)
+    counts = {} if labels is None else labels.labels
     return ShownLabelsOut(
         labels=[
             ShownLabelOut(

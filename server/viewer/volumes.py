@@ -3,9 +3,10 @@
 import itertools
 import math
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from gzip import BadGzipFile
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,7 @@ _ENDS = ("LR", "PA", "IS")
 """What lies at the two ends of each axis of the world, as NIfTI has it."""
 _MOST_VOXELS = 1 << 27
 _SAMPLED = 1 << 18
+_BLOCK = 1 << 22
 _LOWEST, _HIGHEST = 1.0, 99.5
 _DAMAGED: tuple[type[Exception], ...] = (
     EOFError,
@@ -65,6 +67,24 @@ class Volume:
     def millilitres(self) -> float:
         """The volume of one voxel."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000
+
+    @cached_property
+    def labels(self) -> Mapping[int, int]:
+        """How many voxels each label of a label map has."""
+        found: Counter[float] = Counter()
+        flat = self.voxels.ravel(order="K")
+        for start in range(0, flat.size, _BLOCK):
+            block = flat[start : start + _BLOCK]
+            if block.dtype.kind == "u" and block.dtype.itemsize <= 2:  # ten times as fast as to sort them
+                counts = np.bincount(block)
+                found.update({float(value): int(counts[value]) for value in np.nonzero(counts)[0]})
+            else:
+                values, counts = np.unique(block, return_counts=True)
+                found.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+        whole: Counter[int] = Counter()
+        for value, count in found.items():
+            whole[round(value * self.slope + self.intercept)] += count
+        return whole
 
     def same_place(self, other: "Volume") -> bool:
         """Whether both have the same grid, so that one may be drawn over the other."""
@@ -176,10 +196,3 @@ class Memory:
             if volume.voxels.nbytes > self._most:
                 del self._kept[key]
             return volume
-
-
-def counted_labels(volume: Volume) -> dict[int, int]:
-    """How many voxels each label of a label map has."""
-    values, counts = np.unique(volume.voxels, return_counts=True)
-    scaled = values.astype(np.float64) * volume.slope + volume.intercept
-    return {round(float(value)): int(count) for value, count in zip(scaled, counts, strict=True)}

@@ -219,7 +219,7 @@ OPERATIONS: dict[str, Told] = {
     "GET /organize/{slug}/consignments/{consignment_id}": OBSERVER,
     "GET /organize/{slug}/datasets/{dataset_id}/cases": OBSERVER,
     "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}": OBSERVER,
-    "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}/{plane}.png": OBSERVER,
+    "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}/slices/{plane}": OBSERVER,
     "POST /organize/{slug}/datasets/{dataset_id}/cases/{case_id}/correction": ORGANIZER,
     "POST /organize/{slug}/datasets/{dataset_id}/corrections": ORGANIZER,
     "PUT /organize/{slug}/datasets/{dataset_id}/labels/{case}": ORGANIZER,

@@ -109,8 +109,8 @@ def test_a_case_shows_where_it_is_and_a_press_moves_it(browsing: Browsing, lab: 
     assert first.groups() == ("1", "1", "2"), "where the label is, and not the middle of the head"
     page = organizer.get(f"{one}?x=3&y=4&z=5")
     assert "At x 3, y 4, z 5" in text(page)
-    pictures = re.findall(r'src="(/api/v1/[^"]+png[^"]*)"', page.text)
-    assert [re.search(r"/(\w+)\.png", picture)[1] for picture in pictures] == [  # type: ignore[index]
+    pictures = re.findall(r'src="(/api/v1/[^"]+slices/[^"]*)"', page.text)
+    assert [re.search(r"/(\w+)\?", picture)[1] for picture in pictures] == [  # type: ignore[index]
         "axial",
         "coronal",
         "sagittal",

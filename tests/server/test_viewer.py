@@ -23,7 +23,7 @@ from server.events import Event
 from server.settings import Settings
 from server.viewer.drawing import Outline, colour_of, draw, frame, inside, place_at
 from server.viewer.png import png
-from server.viewer.volumes import CannotDraw, Memory, Volume, counted_labels, read_volume, volume_of
+from server.viewer.volumes import CannotDraw, Memory, Volume, read_volume, volume_of
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.phantoms import SIDE, nifti, phantom
@@ -159,7 +159,8 @@ def test_an_outline_is_the_rim_of_its_label_and_of_an_output_dashed() -> None:
         cross=False,
     )
     assert 0 < (dashed == np.array(colour_of(0))).all(axis=2).sum() < of_first.sum()
-    assert counted_labels(volume_of(labels, np.eye(4))) == {0: 800, 1: 96, 2: 4}
+    for stored in (labels, labels.astype(np.int16), labels.astype(np.float32)):
+        assert volume_of(stored, np.eye(4)).labels == {0: 800, 1: 96, 2: 4}
 
 
 def test_what_is_no_number_is_black_and_a_picture_is_a_sound_file() -> None:
@@ -216,14 +217,14 @@ def test_whoever_looks_at_a_case_is_in_the_log_once_and_others_do_not_see_it(
     assert [case["name"] for case in cases] == ["sub-01", "sub-02", "sub-03", "sub-04"]
     one = f"{path}/{cases[1]['id']}"
     for http, code in ((captain.http, 403), (nobody, 401)):
-        for address in (path, one, f"{one}/axial.png"):
+        for address in (path, one, f"{one}/slices/axial"):
             answer = http.get(address)
             assert answer.status_code == code, address
             assert "sub-02" not in answer.text
     assert looks(lab, Subject.CASE, cases[1]["id"]) == []
     shown = organizer.get(one).json()
     for plane in Plane:
-        answer = organizer.get(f"{one}/{plane}.png")
+        answer = organizer.get(f"{one}/slices/{plane}")
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
         assert answer.headers["Cache-Control"] == "no-store"
         assert pixels(answer.content).shape == (300, 300, 3)
@@ -244,11 +245,11 @@ def test_where_labels_lie_elsewhere_the_image_is_drawn_and_the_page_of_facts_say
     with unit_of_work(lab.sessions) as session:
         folder = settings.references / session.get_one(Dataset, UUID(path.split("/")[4])).folder
     away = folder.with_name("away")
-    with_label = pixels(organizer.get(f"{one}/axial.png?cross=false&z=3").content)
+    with_label = pixels(organizer.get(f"{one}/slices/axial?cross=false&z=3").content)
     folder.rename(away)
     try:
         shown = organizer.get(one).json()
-        without = pixels(organizer.get(f"{one}/axial.png?cross=false&z=3").content)
+        without = pixels(organizer.get(f"{one}/slices/axial?cross=false&z=3").content)
     finally:
         away.rename(folder)
     assert shown["reference"]["labels"] == []
@@ -280,7 +281,7 @@ def test_a_value_is_shown_as_it_is_and_an_output_beside_it(
         lab, Subject.EVALUATION, evaluation
     )
     assert organizer.get(one, params={"evaluation": version}).status_code == 404
-    assert organizer.get(f"{one}/axial.png", params={"image": "none"}).json()["code"] == "unknown_case"
+    assert organizer.get(f"{one}/slices/axial", params={"image": "none"}).json()["code"] == "unknown_case"
 
 
 def test_one_case_is_corrected_by_its_id(

@@ -147,7 +147,9 @@ def case(
 
 
 def _grid(image: ShownImageOut) -> Grid:
-    return Grid(image.shape, image.spacing)
+    wide, deep, high = image.shape
+    right, front, head = image.spacing
+    return Grid((wide, deep, high), (right, front, head))
 
 
 def _clicked(sent: Mapping[str, str], image: ShownImageOut, place: Place, side: int) -> Place | None:
@@ -178,7 +180,7 @@ def _planes(here: str, shown: ShownCaseOut, asked: Asked, place: Place) -> list[
         found.append(
             Shown(
                 name=plane.value,
-                picture=f"/api/v1{here}/{plane}.png?{asked.query(place)}",
+                picture=f"/api/v1{here}/slices/{plane}?{asked.query(place)}",
                 width=size.width,
                 height=size.height,
                 edges=EDGES[plane],
