@@ -8,7 +8,7 @@ from server.leaderboard.memory import Board
 from server.pages import footnotes, plural
 from server.web.public.query import MOST_COMPARED, View
 from server.web.public.sources import OneBoard, OverAll, details, metric_column, value_cell
-from server.web.public.tables import numbered, table_of
+from server.web.public.tables import numbered, share, table_of
 
 _AMENDED = 3
 """Amendments that a board's head names; the challenge's page has all of them."""
@@ -68,8 +68,14 @@ def _common(board: Board, track: TrackOut, here: str) -> dict[str, Any]:
         "api": f"/api/v1/challenges/{board.out.challenge}/leaderboards/{board.out.phase}",
         "most_compared": MOST_COMPARED,
         "amended_after": _amended_after(board),
+        "shares": _shares(track),
         "task_of": {name: one.task for name, one in board.spec.boards.items()},
     }
+
+
+def _shares(track: TrackOut) -> Mapping[str, str]:
+    whole = sum(one.weight for one in track.boards)
+    return {one.board: share(one.weight, whole) for one in track.boards}
 
 
 def _amended_after(board: Board) -> Any:

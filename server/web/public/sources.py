@@ -6,7 +6,7 @@ from functools import cached_property
 
 from contract.leaderboard import BoardOut, EntryOut, MetricOut, PlacesOut, TrackOut, UnifiedOut, ValueOut
 from server.pages import footnotes
-from server.web.public.tables import NONE, Cell, Column, decimals, number, numbered
+from server.web.public.tables import NONE, Cell, Column, decimals, number, numbered, share, told_elsewhere
 
 MEAN = "mean"
 
@@ -21,11 +21,12 @@ class OverAll:
     @cached_property
     def columns(self) -> Sequence[Column]:
         """The mean, and each board."""
+        whole = sum(board.weight for board in self.track.boards)
         boards = [
             Column(
                 key=board.board,
                 title=board.board,
-                below=f"{board.weight:g} %",
+                below=share(board.weight, whole),
                 full=board.title,
                 href=f"{self.here}/boards/{board.board}?track={self.track.track}",
             )
@@ -42,6 +43,10 @@ class OverAll:
         """Over all boards."""
         return entry.places
 
+    def published(self, entry: UnifiedOut) -> float | None:
+        """Over all boards."""
+        return entry.published_placement
+
     def prize(self, entry: UnifiedOut) -> str | None:
         """What the place wins if the standings are final."""
         return entry.prize
@@ -53,7 +58,9 @@ class OverAll:
     def cell(self, entry: UnifiedOut, key: str) -> Cell:
         """A rank that stands for nothing on the board is in brackets."""
         if key == MEAN:
-            return Cell(decimals(entry.overall, 2))
+            return Cell(
+                decimals(entry.overall, 2), told_elsewhere(entry.published_overall, entry.overall, ".2f")
+            )
         rank = entry.board_ranks.get(key)
         if rank is None:
             return Cell(NONE, quiet=True)
@@ -83,6 +90,10 @@ class OneBoard:
     def places(self, entry: EntryOut) -> PlacesOut | None:
         """On this board."""
         return entry.places
+
+    def published(self, entry: EntryOut) -> float | None:
+        """On this board."""
+        return entry.published_rank
 
     def prize(self, entry: EntryOut) -> str | None:
         """Boards win nothing."""

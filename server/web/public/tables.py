@@ -76,6 +76,9 @@ class Source(Protocol[_Shown]):
     def places(self, entry: _Shown) -> PlacesOut | None:
         """Its places that cannot be excluded."""
 
+    def published(self, entry: _Shown) -> float | None:
+        """The place that was published of it elsewhere."""
+
     def prize(self, entry: _Shown) -> str | None:
         """What its place wins."""
 
@@ -179,7 +182,8 @@ def _line(
         name=entry.team,
         kind=_kind(entry),
         place=number(source.place(entry)),
-        places=places_said(source.places(entry)),
+        places=places_said(source.places(entry))
+        or told_elsewhere(source.published(entry), source.place(entry)),
         marks=_marks(entry, several=several, own=entry.team == own),
         disclaimer=entry.disclaimer,
         prize=source.prize(entry),
@@ -227,6 +231,18 @@ def places_said(places: PlacesOut | None) -> str:
     if places is None:
         return ""
     return f"{places.low}" if places.low == places.high else f"{places.low} to {places.high}"
+
+
+def share(weight: float, whole: float) -> str:
+    """A board's part of all weights."""
+    return f"{weight / whole * 100 if whole else 0:.3g} %"
+
+
+def told_elsewhere(published: float | None, ours: float | None, form: str = "g") -> str:
+    """What was published, where it is shown and is not what this server makes of the published values."""
+    if published is None or (ours is not None and f"{published:{form}}" == f"{ours:{form}}"):
+        return ""
+    return f"published {published:g}"
 
 
 def decimals(value: float | None, count: int) -> str:
