@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from contract.changes import TrackShift
+from contract.changes import PlaceShift
 from contract.overview import ChallengeOverview, PhaseLine
 from evaluator.charts import (
     DayOutcomes,
@@ -55,13 +55,13 @@ def _forecast(phase: PhaseLine, at: datetime, slots: int) -> Picture | None:
     return forecast(rows, deadline=phase.closes, title=f"The queue of {phase.title} against its end")
 
 
-def moved(track: TrackShift) -> Picture | None:
+def moved(track: str, shifts: Sequence[PlaceShift]) -> Picture | None:
     """The places of a track before and after; None where none changes."""
-    teams: Sequence[MovedTeam] = [
+    teams = [
         MovedTeam(one.team, one.place_before, one.place_after)
-        for one in track.teams
+        for one in shifts
         if one.place_before is not None or one.place_after is not None
     ]
     if all(one.before == one.after for one in teams):
         return None
-    return slope(teams, title=f"How places move on the {track.track} track", name=f"moves-{track.track}")
+    return slope(teams, title=f"How places move on the {track} track", name=f"moves-{track}")

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contract.changes import MetricShift, PhaseShift, PlaceShift, Shifts, TrackShift
+from evaluator.charts import Picture
 from evaluator.ranking import direction_of
 from evaluator.spec import Challenge as Spec
+from server.web.organize.drawings import moved
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ class Matrix:
     stay: int
 
     @property
-    def slopes(self) -> list[tuple[str, int | None, int | None]]:
-        """Teams with their places before and after."""
-        return [(one.team, one.place_before, one.place_after) for one in self.moved]
+    def picture(self) -> Picture | None:
+        """How places move, drawn; None where none does."""
+        return moved(self.track, self.moved)
 
 
 def matrices(shifts: Shifts, spec: Spec) -> list[Matrix]:

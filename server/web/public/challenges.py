@@ -22,6 +22,7 @@ from server.datasets.models import IN_FORCE, Case, Dataset
 from server.deps import SessionDep, SettingsDep
 from server.pages import page, size
 from server.phases.commitments import committed_phases
+from server.published.service import phases_with_results
 from server.questions import service as questions
 from server.queue.slots import standstill
 from server.teams.membership import find_team
@@ -43,7 +44,8 @@ def overview(
 ) -> HTMLResponse:
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), now(session)
-    spec, listed = challenge.spec, stages(challenge, at)
+    published = {name for id_, name in phases_with_results(session) if id_ == challenge.id}
+    spec, listed = challenge.spec, stages(challenge, at, published)
     amended = amendments(session, challenge, limit=_AMENDMENTS + 1)
     return page(
         request,

@@ -1,17 +1,20 @@
 """The first page: the challenges of this installation, those that run first."""
 
+from collections.abc import Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from contract.ids import ChallengeId
 from evaluator.spec import Challenge as Spec
 from server.challenges import service as challenges
 from server.challenges.models import Challenge
 from server.clock import now
 from server.deps import SessionDep
 from server.pages import page
+from server.published.service import phases_with_results
 from server.web.looking import VisitorDep
 from server.web.public.moments import Next, Stage, When, next_of, stages, when
 
@@ -30,7 +33,13 @@ class _Listed(NamedTuple):
 def home(request: Request, session: SessionDep, visitor: VisitorDep) -> HTMLResponse:
     """Every challenge: what runs with its next date, what comes, and past editions."""
     at = now(session)
-    listed = [_listed(challenge, at) for challenge in challenges.list_challenges(session)]
+    published: dict[ChallengeId, set[str]] = {}
+    for challenge_id, phase in phases_with_results(session):
+        published.setdefault(challenge_id, set()).add(phase)
+    listed = [
+        _listed(challenge, at, published.get(challenge.id, set()))
+        for challenge in challenges.list_challenges(session)
+    ]
     groups: dict[str, Any] = {
         name: sorted((one for one in listed if one.when is which), key=lambda one: _order(one, at))
         for name, which in (("running", When.OPEN), ("coming", When.COMING), ("past", When.OVER))
@@ -39,9 +48,9 @@ def home(request: Request, session: SessionDep, visitor: VisitorDep) -> HTMLResp
     return page(request, "public/home.html", **groups)
 
 
-def _listed(challenge: Challenge, at: datetime) -> _Listed:
-    spec = challenge.spec
-    return _Listed(challenge.slug, spec, when(spec, at), next_of(spec, at), stages(challenge, at))
+def _listed(challenge: Challenge, at: datetime, published: Set[str]) -> _Listed:
+    spec, listed = challenge.spec, stages(challenge, at, published)
+    return _Listed(challenge.slug, spec, when(listed), next_of(spec, at), listed)
 
 
 def _order(one: _Listed, at: datetime) -> tuple[bool, datetime]:

@@ -1,6 +1,6 @@
 """When things happen in a challenge: its phases with today among them, and what comes next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +20,10 @@ class When(StrEnum):
 
 @dataclass(frozen=True)
 class Stage:
-    """A phase on the time line. board: the address of its leaderboard, where everybody may see it."""
+    """A phase on the time line. board: the address of its leaderboard, where everybody may see it.
+
+    published: it shows results of elsewhere, and takes nothing.
+    """
 
     name: str
     phase: Phase
@@ -28,6 +31,7 @@ class Stage:
     board: str | None
     sealed: bool
     frozen: bool
+    published: bool
 
     @property
     def scored_attempts(self) -> str:
@@ -46,22 +50,26 @@ class Next:
     at: datetime
 
 
-def stages(challenge: Challenge, at: datetime) -> list[Stage]:
+def stages(challenge: Challenge, at: datetime, published: Set[str] = frozenset()) -> list[Stage]:
     """The phases in the order in which they open; those without a date last."""
-    listed = [_stage(challenge, name, phase, at) for name, phase in challenge.spec.phases.items()]
+    listed = [
+        _stage(challenge, name, phase, at, published=name in published)
+        for name, phase in challenge.spec.phases.items()
+    ]
     return sorted(listed, key=lambda stage: (stage.phase.opens is None, stage.phase.opens or at))
 
 
-def _stage(challenge: Challenge, name: str, phase: Phase, at: datetime) -> Stage:
+def _stage(challenge: Challenge, name: str, phase: Phase, at: datetime, *, published: bool) -> Stage:
     released = name in challenge.released
     public = phase.board == "public" or (phase.board == "sealed" and released)
     return Stage(
         name=name,
         phase=phase,
-        when=_when(phase, at),
+        when=When.OVER if published else _when(phase, at),
         board=f"/challenges/{challenge.slug}/leaderboards/{name}" if public else None,
         sealed=phase.board == "sealed" and not released,
         frozen=phase.freezes is not None and phase.freezes <= at and not released,
+        published=published,
     )
 
 
@@ -71,9 +79,9 @@ def _when(phase: Phase, at: datetime) -> When:
     return When.OVER if phase.has_opened(at) else When.COMING
 
 
-def when(spec: Spec, at: datetime) -> When:
+def when(listed: Sequence[Stage]) -> When:
     """A challenge is open while a phase is, and over once every phase is."""
-    found = {_when(phase, at) for phase in spec.phases.values()}
+    found = {stage.when for stage in listed}
     if When.OPEN in found:
         return When.OPEN
     return When.OVER if found == {When.OVER} else When.COMING
