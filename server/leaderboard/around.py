@@ -12,10 +12,11 @@ from server.challenges.models import Challenge
 
 @dataclass(frozen=True)
 class Around:
-    """What everybody may read around the board of a phase.
+    """What pages say around the board of a phase, all but one for everybody.
 
     released: the phases whose seal is broken. amended: what was amended of this phase or of all, newest first. plan:
-    the digest of what decides its scores and ranks. again: some of its entries are evaluated again beside the board.
+    the digest of what decides its scores and ranks. again: some of its entries are evaluated again beside the board;
+    only organizers read that.
     """
 
     released: Sequence[str] = ()

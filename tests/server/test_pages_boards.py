@@ -10,12 +10,15 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from contract.reevaluations import ReevaluationMode, ReevaluationScope
+from contract.statuses import ReevaluationState
 from evaluator.spec import Challenge
 from server.amendments.service import amend
 from server.challenges.models import Challenge as Stored
 from server.challenges.service import get_challenge, release
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import Evaluation
+from server.reevaluations.models import Reevaluation
 from tests.abuse.boards import watched
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
@@ -304,3 +307,29 @@ def test_another_rule_tells_nothing_of_a_sealed_board(
     sign_in(browser, admin.email)
     lab.work_out()
     assert "Hidden Team" in browser.get(at).text
+
+
+def test_what_is_evaluated_again_is_said_to_organizers_alone(
+    lab: Lab, three: dict[str, Entrant], admin: Person, browser: httpx.Client
+) -> None:
+    with unit_of_work(lab.sessions) as session:
+        challenge = get_challenge(session, lab.slug)
+        session.add(
+            Reevaluation(
+                challenge_id=challenge.id,
+                state=ReevaluationState.RUNNING,
+                mode=ReevaluationMode.RESCORE,
+                scope=ReevaluationScope(phases=("validation",)),
+                why="A label was wrong",
+                priority=-10,
+                created_by="tests",
+            )
+        )
+    at = f"/challenges/{lab.slug}/leaderboards/validation?track=open&sort=team"
+    assert "re-evaluation" not in browser.get(at).text
+    sign_in(browser, three["Ada"].http.get("/me").json()["email"])
+    assert "re-evaluation" not in browser.get(at).text
+    sign_in(browser, admin.email)
+    shown = browser.get(at).text
+    assert "Under re-evaluation" in shown
+    assert "A label was wrong" not in shown

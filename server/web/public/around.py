@@ -1,4 +1,4 @@
-"""What everybody may read around a board, from features that stand above it."""
+"""What pages say around a board, from features that stand above it."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session

@@ -118,6 +118,8 @@ def _answer(
     beside: dict[str, Any] = {
         "frame": challenge_frame(challenge, takes_part=visitor.user is not None),
         "path": _here(challenge.slug, phase),
+        # What is made anew shows to nobody else before it is applied.
+        "observing": observes(session, visitor.user, challenge),
     }
 
     def shared(found: Board) -> HTMLResponse:
