@@ -109,7 +109,7 @@ def distribution(session: Session, sight: Sight, board: str, *, offset: int, lim
 
 def _entry(shown: BoardOut, attempts: Mapping[str, Attempt], team: str) -> EntryOut:
     for entry in shown.entries:
-        if team in (entry.team, str(attempts[entry.team].team.id)):
+        if team in (entry.team, attempts[entry.team].team_id):
             return entry
     raise NotFound(ErrorCode.UNKNOWN_ENTRY, f"No team {team!r} has an entry on {shown.title}.")
 
@@ -137,7 +137,7 @@ def _tests(behind: PlacesBehind | None, board: str, key: str, *, pending: bool) 
 def _metric(
     sight: Sight, board: str, key: str, own: Sequence[Attempt], tests: MetricTests, cases: Cases
 ) -> ComparedMetricOut:
-    teams = [str(one.team.id) for one in own]
+    teams = [one.team_id for one in own]
     told = metric_tests(sight, sight.spec.boards[board], key, tests, level=_LEVEL, only=teams)
     columns = [cases.get(one.scores[key].id) if key in one.scores else None for one in own]
     wanted = len(own) * (len(own) - 1) // 2

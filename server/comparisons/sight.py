@@ -67,7 +67,7 @@ class Sight:
     @cached_property
     def names(self) -> dict[str, str]:
         """What the teams of the track are called, by their ids."""
-        return {str(one.team.id): one.team.name for one in self.counted if one.track == self.track}
+        return {one.team_id: one.team.name for one in self.counted if one.track == self.track}
 
 
 def seen(session: Session, challenge: Challenge, phase: str, track: str | None, viewer: User | None) -> Sight:

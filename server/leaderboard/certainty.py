@@ -58,7 +58,7 @@ def key_of(spec: Spec, counted: Iterable[Attempt], track: str) -> str | None:
         {key: one.model_dump(mode="json") for key, one in boards.items()},
     ]
     entries = sorted(
-        [str(one.team.id), one.board, one.team.eligible, one.draws, str(one.evaluation)] for one in mine
+        [one.team_id, one.board, one.team.eligible, one.draws, str(one.evaluation)] for one in mine
     )
     told = json.dumps([evaluator_version(), rule, track, entries], separators=(",", ":"))
     return "sha256:" + hashlib.sha256(told.encode()).hexdigest()

@@ -150,7 +150,7 @@ def _kept(session: Session, scores: Iterable[UUID]) -> dict[UUID, _Kept]:
 def _per_case(session: Session, attempts: Sequence[Attempt]) -> dict[tuple[str, str], dict[str, _Numbers]]:
     """The values of single cases, by team and board, of what is ranked."""
     owners = {
-        score.id: (str(attempt.team.id), attempt.board)
+        score.id: (attempt.team_id, attempt.board)
         for attempt in attempts
         for score in attempt.scores.values()
     }

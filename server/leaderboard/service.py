@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import uuid5
 
@@ -64,7 +65,12 @@ class Attempt:
     evaluation: EvaluationId | None = None
     published: PublishedRanks | None = None
 
-    @property
+    @cached_property
+    def team_id(self) -> str:
+        """Its team's id, as everything that is made of a board names it."""
+        return str(self.team.id)
+
+    @cached_property
     def ranked(self) -> bool:
         """Whether its team is one of those that are ranked."""
         return not self.team.is_baseline and self.team.disqualified is None
@@ -222,7 +228,7 @@ def rows(found: Iterable[Attempt], *, with_cases: bool = False) -> list[Row]:
         )
         for attempt in found
         # Asked once for an entry: a large board has thousands.
-        for team, ranked, eligible in ((str(attempt.team.id), attempt.ranked, attempt.team.eligible),)
+        for team, ranked, eligible in ((attempt.team_id, attempt.ranked, attempt.team.eligible),)
         for metric, score in attempt.scores.items()
     ]
 

@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from contract.ids import TeamId
 from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardOut,
@@ -46,7 +43,8 @@ class _Track:
     spec: Spec
     decimals: int
     cases: Mapping[str, int]
-    teams: Mapping[TeamId, Team]
+    teams: Mapping[str, Team]
+    marks: Mapping[str, Mapping[str, Any]]
     standings: Sequence[Standing]
     attempts: Mapping[tuple[str, str], Attempt]
     otherwise: Sequence[Attempt]
@@ -119,14 +117,16 @@ def tracks_out(
     for name in spec.tracks:
         counted = [attempt for attempt in found.counted if attempt.track == name]
         otherwise = [attempt for attempt in found.otherwise if attempt.track == name]
+        teams = {attempt.team_id: attempt.team for attempt in (*counted, *otherwise)}
         track = _Track(
             name=name,
             spec=spec,
             decimals=decimals,
             cases=cases,
-            teams={attempt.team.id: attempt.team for attempt in (*counted, *otherwise)},
+            teams=teams,
+            marks={key: _marks(team) for key, team in teams.items()},
             standings=awarded(standings.get(name, ()), sure.certain.get(name)),
-            attempts={(str(attempt.team.id), attempt.board): attempt for attempt in counted},
+            attempts={(attempt.team_id, attempt.board): attempt for attempt in counted},
             otherwise=otherwise,
             certain=sure.certain.get(name),
             pending=name in sure.pending,
@@ -142,7 +142,7 @@ def _track(track: _Track) -> TrackOut:
         track=track.name,
         unified=[
             UnifiedOut(
-                **_marks(_team(track, standing), first=standing.first),
+                **{**track.marks[standing.team], "first": standing.first},
                 placement=standing.placement,
                 eligible_placement=standing.eligible_placement,
                 prize=standing.prize,
@@ -178,27 +178,17 @@ def _places(places: Mapping[str, TeamPlace]) -> dict[str, PlacesOut]:
 
 
 def _names(track: _Track) -> dict[str, str]:
-    return {str(team.id): team.name for team in track.teams.values()}
+    return {key: team.name for key, team in track.teams.items()}
 
 
-def _team(track: _Track, standing: Standing) -> Team:
-    return track.teams[_team_id(standing.team)]
-
-
-@lru_cache(maxsize=4096)
-def _team_id(text: str) -> TeamId:
-    """Each of a board's teams is looked up for every board."""
-    return TeamId(UUID(text))
-
-
-def _marks(team: Team, *, first: bool = False) -> dict[str, Any]:
+def _marks(team: Team) -> dict[str, Any]:
     return {
         "team": team.name,
         "baseline": team.is_baseline,
         "eligible": team.eligible,
         "disqualified": team.disqualified is not None,
         "disclaimer": team.disclaimer,
-        "first": first,
+        "first": False,
     }
 
 
@@ -231,8 +221,8 @@ def _board(track: _Track, name: str) -> BoardOut:
 
 def _order(track: _Track, standing: Standing, rank: float | None) -> tuple[bool, bool, float, str]:
     """Ranked teams by rank and name, then baselines, then who is disqualified."""
-    team = _team(track, standing)
-    return team.disqualified is not None, standing.baseline, rank or 0, team.name
+    marks = track.marks[standing.team]
+    return marks["disqualified"], standing.baseline, rank or 0, marks["team"]
 
 
 def _latest(attempts: Iterable[Attempt]) -> datetime | None:
@@ -250,7 +240,7 @@ def _metric(key: str, metric: Metric) -> MetricOut:
 def _entry(track: _Track, standing: Standing, attempt: Attempt, places: PlacesOut | None) -> EntryOut:
     ranks = standing.metric_ranks.get(attempt.board, {})
     return EntryOut(
-        **_marks(attempt.team, first=attempt.board in standing.first_on),
+        **{**track.marks[standing.team], "first": attempt.board in standing.first_on},
         **_values(track, attempt, ranks),
         rank=standing.task_ranks.get(attempt.board),
         places=places,
@@ -261,7 +251,7 @@ def _entry(track: _Track, standing: Standing, attempt: Attempt, places: PlacesOu
 def _otherwise(track: _Track, attempt: Attempt) -> OtherwiseOut:
     drawn = attempt.bootstrap
     return OtherwiseOut(
-        **_marks(attempt.team),
+        **track.marks[attempt.team_id],
         **_values(track, attempt, {}),
         differs=list(attempt.differs),
         bootstrap=None if drawn is None else BootstrapOut.model_validate(drawn),

@@ -139,7 +139,7 @@ def _boards(session: Session, challenge: Challenge, phase: str, supposed: Suppos
 
 
 def _entries(counted: Sequence[Attempt]) -> dict[tuple[str, str, str], Attempt]:
-    return {(attempt.track, attempt.board, str(attempt.team.id)): attempt for attempt in counted}
+    return {(attempt.track, attempt.board, attempt.team_id): attempt for attempt in counted}
 
 
 def _standings(

@@ -149,7 +149,7 @@ def test_what_needs_cases_says_why_it_is_absent(nobody: httpx.Client, finished: 
 def test_the_page_shows_both_ranks_only_where_they_differ(nobody: httpx.Client, finished: str) -> None:
     page = page_of(nobody, finished)
     assert "Published results, imported" in page
-    assert page.count("33.3 %") == 6, "the share of each board, in the head and beside it"
+    assert page.count(">33.3 %<") == 6, "the share of each board, in the head and beside it"
     assert "published 2.7</small>" in page
     assert page.count("published 4.5</small>") == 0
     assert page.count(">published 1</small>") == 0, "the place is the same"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contract.leaderboard import BoardOut, TrackOut
+from evaluator.charts import Picture, PlacedTeam, rank_sets
 from server.leaderboard.memory import Board
 from server.pages import footnotes, plural
 from server.web.public.query import MOST_COMPARED, View
@@ -29,7 +30,21 @@ def unified_page(board: Board, track: TrackOut, view: View, own: str | None) -> 
         "cases": _cases(board, track.boards),
         "csv": table.view.link(f"{view.path}/shown.csv", page=1, opened=""),
         "compare": _comparison(view, table.compared),
+        "picture": _places_drawn(track),
     }
+
+
+def _places_drawn(track: TrackOut) -> Picture | None:
+    """How sure each place is, drawn; None where it is not known."""
+    sure = [entry for entry in track.unified if entry.places is not None and entry.placement is not None]
+    if not sure or track.certainty is None:
+        return None
+    teams = [
+        PlacedTeam(entry.team, entry.placement, entry.places.low, entry.places.high)
+        for entry in sure
+        if entry.places is not None
+    ]
+    return rank_sets(teams, level=track.certainty.level)
 
 
 def board_page(
