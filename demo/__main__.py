@@ -24,7 +24,7 @@ from demo.entries import build_entries
 from demo.images import BaseUnavailableError
 from demo.installation import DemoError, Installation, installation
 from demo.live import Running, watch
-from demo.people import CHALLENGE, TeamEntry, join, make_admin, submit, upload
+from demo.people import CHALLENGE, LogIn, TeamEntry, join, make_admin, submit, upload
 from demo.stages import Stages
 from server.settings import Settings
 from worker.admin.apply import run as apply
@@ -50,9 +50,9 @@ def main(
             data = pool.submit(_datasets, stages, spacing)
             entries = pool.submit(_entries, stages)
             with installation(port, stages) as place:
-                _show(console, stages, place, pool, data, entries)
+                people = _show(console, stages, place, pool, data, entries)
                 if not leave:
-                    _serve(console, place)
+                    _serve(console, place, people)
         if not leave:
             console.print(_ENDED)
     except (DemoError, ClientError) as error:
@@ -83,7 +83,8 @@ def _show(
     pool: ThreadPoolExecutor,
     data: "Future[dict[str, dict[str, Path]]]",
     entries: "Future[list[TeamEntry]]",
-) -> None:
+) -> tuple[LogIn, LogIn]:
+    """Everything until the leaderboards; how the admin, and one participant, sign in."""
     settings = settings_of(place.data)
     with stages.stage("challenge applied, admin registered"):
         apply(
@@ -93,11 +94,13 @@ def _show(
     imported = pool.submit(_import, stages, settings, data)
     started = entries.result()
     with stages.stage("images uploaded, checked and submitted"):
-        running = _submit_all(place, admin, started, imported)
-    _say_where(console, place)
+        running = _submit_all(place, admin.client, started, imported)
+    people = (admin.log_in, running[0].participant.log_in)
+    _say_where(console, place, *people)
     with stages.stage("every case run, every evaluation scored"):
         watch(console, running)
-    _results(console, stages, admin, running)
+    _results(console, stages, admin.client, running)
+    return people
 
 
 def _import(stages: Stages, settings: Settings, data: "Future[dict[str, dict[str, Path]]]") -> None:
@@ -165,15 +168,19 @@ def _median(values: Sequence[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def _say_where(console: Console, place: Installation) -> None:
-    console.print(f"\nThe leaderboard: {place.url}/challenges/{CHALLENGE}/leaderboards/validation")
-    console.print(f"The API:         {place.url}/docs")
+def _say_where(console: Console, place: Installation, admin: LogIn, participant: LogIn) -> None:
+    console.print(f"\nThe leaderboard:  {place.url}/challenges/{CHALLENGE}/leaderboards/validation")
+    console.print(f"The control room: {place.url}/organize/{CHALLENGE}   the installation: {place.url}/admin")
+    console.print(f"  sign in as {admin.email}, password {admin.password}", markup=False)
+    console.print(f"A participant:    {place.url}/challenges/{CHALLENGE}/mine")
+    console.print(f"  sign in as {participant.email}, password {participant.password}", markup=False)
+    console.print(f"The API:          {place.url}/docs")
     console.print("For proctor-admin in another terminal, so that it works on this installation:")
     console.print(f"  export PROCTOR_DATA={shlex.quote(str(place.data))}\n", markup=False, soft_wrap=True)
 
 
-def _serve(console: Console, place: Installation) -> None:
-    _say_where(console, place)
+def _serve(console: Console, place: Installation, people: tuple[LogIn, LogIn]) -> None:
+    _say_where(console, place, *people)
     console.print("Ctrl-C ends the demo.")
     try:
         while True:

@@ -25,35 +25,51 @@ class TeamEntry:
 
 
 @dataclass(frozen=True)
+class LogIn:
+    """What somebody types to sign in in a browser."""
+
+    email: str
+    password: str
+
+
+@dataclass(frozen=True)
+class SignedInAdmin:
+    """The admin, signed in."""
+
+    client: Client
+    log_in: LogIn
+
+
+@dataclass(frozen=True)
 class SignedInTeam:
     """A team's member, signed in with an API token that may read and submit."""
 
     client: Client
     team: str
+    log_in: LogIn
 
 
-def make_admin(installation: Installation) -> Client:
+def make_admin(installation: Installation) -> SignedInAdmin:
     """Registers the first admin with the setup token and signs in."""
     client = Client(installation.url)
-    password = secrets.token_urlsafe(12)
-    client.register(
-        "admin@proctor.example", "Admin", password, setup_token=installation.secret("setup_token")
-    )
-    return Client(installation.url, token=client.log_in("admin@proctor.example", password))
+    log_in = LogIn("admin@proctor.example", secrets.token_urlsafe(12))
+    client.register(log_in.email, "Admin", log_in.password, setup_token=installation.secret("setup_token"))
+    token = client.log_in(log_in.email, log_in.password)
+    return SignedInAdmin(Client(installation.url, token=token), log_in)
 
 
 def join(installation: Installation, admin: Client, entry: TeamEntry) -> SignedInTeam:
     """Registers a member, makes an API token and the team; the admin marks a baseline as such, and names it so."""
-    email, password = f"{entry.team.lower()}@teams.example", secrets.token_urlsafe(12)
+    log_in = LogIn(f"{entry.team.lower()}@teams.example", secrets.token_urlsafe(12))
     visitor = Client(installation.url)
-    visitor.register(email, f"{entry.team} member", password)
-    member = Client(installation.url, token=visitor.log_in(email, password))
+    visitor.register(log_in.email, f"{entry.team} member", log_in.password)
+    member = Client(installation.url, token=visitor.log_in(log_in.email, log_in.password))
     token = member.create_token("demo", ("read", "submit"))
     client = Client(installation.url, token=token.token)
     team = client.create_team(CHALLENGE, "Our method" if entry.baseline else entry.team)
     if entry.baseline:
         admin.request("PATCH", f"/admin/teams/{team.id}", json={"baseline": True, "name": entry.team})
-    return SignedInTeam(client, team.id)
+    return SignedInTeam(client, team.id, log_in)
 
 
 def upload(participant: SignedInTeam, entry: TeamEntry) -> str:
