@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from evaluator.charts import STYLES
+
 _FOLDER = Path(__file__).parent / "web" / "static"
 _KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -23,13 +25,14 @@ class Asset:
 @cache
 def assets() -> dict[str, Asset]:
     """Every file of the pages, by name."""
-    found = {}
-    for path in sorted(_FOLDER.iterdir()):
-        if path.is_file():
-            content = path.read_bytes()
-            kind = _KINDS.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            found[path.name] = Asset(kind, content, gzip.compress(content, compresslevel=9, mtime=0))
-    return found
+    files = {path.name: path.read_bytes() for path in _FOLDER.iterdir() if path.is_file()}
+    files["pictures.css"] = STYLES.encode()  # as the offline report has it
+    return {name: _asset(name, content) for name, content in sorted(files.items())}
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    kind = _KINDS.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Asset(kind, content, gzip.compress(content, compresslevel=9, mtime=0))
 
 
 @cache

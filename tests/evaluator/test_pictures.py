@@ -251,12 +251,6 @@ def test_every_class_has_a_rule_and_every_colour_a_light_and_a_dark_one():
     assert "!important" not in styles
 
 
-def test_pages_have_the_style_sheet_that_the_report_has():
-    """The server's folder of files that browsers get holds a copy, as the evaluator is a package of its own."""
-    copied = ROOT / "server" / "web" / "static" / "pictures.css"
-    assert copied.read_text(encoding="utf-8") == charts.STYLES, "copy evaluator/charts/pictures.css there"
-
-
 def test_a_spreadsheet_gets_whole_numbers_and_no_formula():
     picture = charts.rank_sets([charts.PlacedTeam("=cmd()", 1, 1, 2), charts.PlacedTeam('a,"b"', None)])
     assert list(csv.reader(io.StringIO(picture.csv()))) == [

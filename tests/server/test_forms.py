@@ -9,6 +9,7 @@ import httpx
 import pytest
 from starlette.responses import Response
 
+from evaluator.charts import STYLES
 from server.browser.cookies import Browser
 from server.browser.keys import Keys
 from server.database import SessionFactory
@@ -238,3 +239,4 @@ def test_files_of_pages_are_kept_for_good_under_the_address_of_their_content(bro
     assert "immutable" in answer.headers["Cache-Control"]
     assert browser.get("/assets/000000000000/proctor.css").headers["Cache-Control"] == "public, max-age=60"
     assert browser.get("/assets/000000000000/../pages.py").status_code == 404
+    assert browser.get("/assets/000000000000/pictures.css").text == STYLES
