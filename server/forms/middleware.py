@@ -130,7 +130,7 @@ class Browsers:
             opened = answered.content
             response = _onward(Request(scope), browser, form, {})
             browser.sign_in(response, token=opened["token"], lasts=SESSION_LASTS, device=opened.get("device"))
-        elif (method, path) in _ENDS and answered.status < HTTPStatus.MULTIPLE_CHOICES:
+        elif _ended(method, path, answered.status):
             response = _onward(Request(scope), browser, form, {}, otherwise="/")
             browser.sign_out(response)
         return answered, response
@@ -152,6 +152,12 @@ class Browsers:
             return True
         named = _parts(origin).netloc  # of "null", which a page in a box sends, there is none
         return named != "" and named in (headers.get("host"), self._public_host)
+
+
+def _ended(method: str, path: str, status: int) -> bool:
+    """Whether the browser's session is over; who signs out of one that is over already has signed out."""
+    gone = status == HTTPStatus.UNAUTHORIZED and path == "/api/v1/sessions/current"
+    return (method, path) in _ENDS and (gone or status < HTTPStatus.MULTIPLE_CHOICES)
 
 
 def _is_form(scope: Scope, headers: Headers) -> bool:

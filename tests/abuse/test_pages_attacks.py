@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urldefrag
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -92,6 +92,26 @@ def test_a_page_with_the_token_of_a_visit_is_kept_nowhere(front: Front, page: st
     for answer in (first, again):
         assert form_token(answer)
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_who_signs_out_of_a_session_that_is_over_keeps_no_cookie_of_it(reader: httpx.Client) -> None:
+    token = form_token(reader.get("/account"))
+    session = reader.cookies["proctor_session"].rpartition(".")[0]
+    ended = httpx.delete(
+        f"{reader.base_url}/api/v1/sessions/current", headers={"Authorization": f"Bearer {session}"}
+    )
+    assert ended.status_code == 204
+    answer = reader.post("/api/v1/sessions/current?_method=DELETE", data={"_csrf": token, "_then": "/"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert "proctor_session" not in reader.cookies
+
+
+@pytest.mark.parametrize(
+    "page", ["/admin/workers", "/admin/people", "/admin/show", "/submissions", "/evaluations"]
+)
+def test_what_is_not_there_is_not_found(front: Front, admin: Person, page: str) -> None:
+    with browsing(front.url, admin.email) as browser:
+        assert browser.get(f"{page}/{uuid4()}").status_code == 404
 
 
 def test_cookies_of_a_log_in_are_this_host_s_alone_over_https() -> None:
