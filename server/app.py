@@ -212,7 +212,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(Front, state=app.state.front)
     app.add_middleware(BoardsFirst, memory=app.state.boards)
-    app.add_middleware(Browsers, settings=settings)
+    app.add_middleware(Browsers, settings=settings, front=app.state.front)
     app.add_middleware(SafeHeaders)  # the last one added is asked first
     if settings.metrics_address is not None:
         app.add_middleware(Metered)

@@ -14,6 +14,7 @@ _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",  # no page beside this host draws a picture as its reader may see it
     "Content-Security-Policy": NOTHING,
 }
 

@@ -174,10 +174,13 @@ def page(
         known = browser is not None and browser.token is not None
         looking = request.scope.get(_KEY) or (_SOMEBODY if known else NOBODY)
     visit: list[str] = []
+    forms = False
 
     def csrf() -> str:
+        nonlocal forms
         if browser is None:
             return ""
+        forms = True
         if browser.form_token is not None:
             return browser.form_token
         if not visit:
@@ -192,7 +195,7 @@ def page(
         browser.begin_visit(response, visit[0])
     if browser is not None and said is not None:
         browser.said_it(response)
-    if browser is not None and (visit or said or looking is not NOBODY):
+    if browser is not None and (forms or said or looking is not NOBODY):
         response.headers["Cache-Control"] = "no-store"
     return response if looking is NOBODY else _packed(request, response)
 

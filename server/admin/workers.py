@@ -68,8 +68,15 @@ def workers(session: Session, *, retired: bool = False, only: TokenId | None = N
 
 
 def worker(session: Session, worker_id: TokenId) -> WorkerRow:
-    """The token of one run worker, which there is."""
-    return workers(session, only=worker_id)[0]
+    """The token of one run worker.
+
+    Raises:
+        NotFound: there is no such worker.
+    """
+    found = workers(session, only=worker_id)
+    if not found:
+        raise _unknown()
+    return found[0]
 
 
 def _sums(states: Iterable[SlotState]) -> _Sums:
@@ -199,6 +206,8 @@ def revoke_made_by(session: Session, user_id: UserId, *, actor: str, settings: S
 def _require(session: Session, worker_id: TokenId) -> None:
     own = ApiToken.id == worker_id, ApiToken.kind == TokenKind.WORKER
     if not session.scalar(select(func.count()).where(*own)):
-        raise NotFound(
-            ErrorCode.UNKNOWN_WORKER, "There is no such run worker. GET /admin/workers lists them."
-        )
+        raise _unknown()
+
+
+def _unknown() -> NotFound:
+    return NotFound(ErrorCode.UNKNOWN_WORKER, "There is no such run worker. GET /admin/workers lists them.")

@@ -1,7 +1,8 @@
 """The cookies of pages: what they are called, what they hold, and how they are set and ended."""
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
 
@@ -23,7 +24,7 @@ _KEY = "proctor.browser"
 class Browser:
     """What a request's cookies say. `token`: of a session that may have ended since; `visit`: of one that is nobody's.
 
-    `secure`: whether cookies go over HTTPS alone.
+    `secure`: whether cookies go over HTTPS alone. `sent`: all of them, by their names without what says so.
     """
 
     keys: Keys
@@ -32,6 +33,7 @@ class Browser:
     visit: str | None = None
     said: str | None = None
     device: str | None = None
+    sent: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scope: Scope, keys: Keys, *, secure: bool) -> "Browser":
@@ -49,6 +51,7 @@ class Browser:
             visit=keys.genuine(_VISIT, sent.get(_VISIT)),
             said=None if said is None else _plain(said),
             device=sent.get(_DEVICE),
+            sent=sent,
         )
 
     @property
@@ -85,6 +88,18 @@ class Browser:
         """Has the browser of somebody who is not signed in keep what its forms are known by."""
         self._set(response, _VISIT, self.keys.signed(_VISIT, visit), 86_400)
 
+    def keep(self, response: Response, name: str, value: str, *, lasts: timedelta) -> None:
+        """Has the browser keep something of a feature's own; what is not signed may come back as anything."""
+        self._set(response, name, value, int(lasts.total_seconds()))
+
+    def kept(self, name: str) -> str | None:
+        """What the browser sends of what `keep` gave it; None where it sends nothing."""
+        return self.sent.get(name)
+
+    def forget(self, response: Response, name: str) -> None:
+        """Has the browser forget what `keep` gave it."""
+        self._end(response, name)
+
     def _set(self, response: Response, name: str, value: str, lasts: int) -> None:
         # Lax, not strict: who follows a link from a mail is signed in.
         response.set_cookie(
@@ -107,6 +122,13 @@ class Browser:
 def remember(scope: Scope, browser: Browser) -> None:
     """Notes what a request's cookies say, for the page that answers it."""
     scope[_KEY] = browser
+
+
+def own_browser(scope: Scope) -> Browser:
+    """What a request's cookies say, for a page that is asked for through what reads them, as all pages are."""
+    found = browser_of(scope)
+    assert found is not None  # noqa: S101 - `server.forms` stands before every page
+    return found
 
 
 def browser_of(scope: Scope) -> Browser | None:

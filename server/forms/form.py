@@ -27,6 +27,7 @@ _NAME = re.compile(
 )
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _DEEPEST = 5
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def is_local(address: str) -> bool:
 def _nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     whole: dict[str, Any] = {}
     for name, value in pairs:
-        found = _NAME.fullmatch(name)
+        found = _NAME.fullmatch(name) if len(name) <= _LONGEST_NAME else None
         if found is None:
             raise _bad(f"A field cannot be called {name[:60]!r}.")
         path, many = found["path"].split("."), found["many"] is not None
@@ -112,7 +113,10 @@ def _nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
                 raise _bad(f"The field {name[:60]!r} is two things at once.")
         read = _read(found["path"], value, found["kind"] or "text")
         if many:
-            where.setdefault(path[-1], []).append(read)
+            listed = where.setdefault(path[-1], [])
+            if not isinstance(listed, list):
+                raise _bad(f"The field {name[:60]!r} is two things at once.")
+            listed.append(read)
         else:
             where[path[-1]] = read
     return whole

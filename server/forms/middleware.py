@@ -7,7 +7,7 @@ is decided where it is for everybody.
 import re
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
@@ -21,7 +21,10 @@ from server.browser.keys import Keys
 from server.errors import Forbidden, Problem
 from server.forms.asking import Answered, as_json, ask, request_of
 from server.forms.form import Form, is_local
+from server.forms.held import Held
 from server.front import body
+from server.front.middleware import State
+from server.front.threads import in_stream_thread
 from server.pages import page
 from server.problems import answer_to
 from server.settings import Settings
@@ -32,6 +35,7 @@ TOKEN_HEADER = "X-Form-Token"  # noqa: S105 - a header, and no token
 _API = "/api/v1/"
 _MOST = 4 * 2**20  # bytes of a form: a challenge file fits
 _MOST_OF_STRANGERS = 64 * 2**10
+_SMALL = 16 * 2**10  # bytes that are taken apart at once; more would hold up the others
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _FORM = "application/x-www-form-urlencoded"
@@ -47,8 +51,8 @@ _CONFIRMS = {"/api/v1/admin/challenges": "confirmed:bool"}
 class Browsers:
     """Stands before the application, inside of what completes headers. Whoever shows a token is let through as is."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, settings: Settings, front: State) -> None:
+        self._app, self._front = app, front
         self._keys = Keys(settings.secret_key.get_secret_value())
         self._public_url = settings.public_url
         self._public_host = urlsplit(settings.public_url or "").netloc
@@ -78,26 +82,31 @@ class Browsers:
             changes = scope["method"] not in _SAFE and scope["path"].startswith(_API)
             shown = headers.get(TOKEN_HEADER)
             if changes and not (self._is_own(headers) and browser.sent_from_here(shown)):
-                await answer_to(Request(scope), _from_elsewhere())(scope, receive, send)
+                await answer_to(Request(scope), from_elsewhere())(scope, receive, send)
                 return
             scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {browser.token}".encode())]
         await self._app(scope, receive, send)
 
     async def _form(self, scope: Scope, receive: Receive, browser: Browser) -> Response | None:
-        request = Request(scope)
+        request, held = Request(scope), Held.of(self._front, scope, browser)
         try:
             if not self._is_own(request.headers) or (browser.token is None and browser.visit is None):
-                raise _from_elsewhere()
+                raise from_elsewhere()
             most = _MOST if browser.token is not None else _MOST_OF_STRANGERS
-            form = Form.parse(await body.read(receive, most, lambda size: None))
+            content = await body.read(receive, most, held.more)
+            form = (
+                await in_stream_thread(Form.parse, content) if len(content) > _SMALL else Form.parse(content)
+            )
             if not browser.sent_from_here(form.token):
-                raise _from_elsewhere()
+                raise from_elsewhere()
             method, query = _override(scope["query_string"])
             answered, response = await self._asked(scope, receive, browser, form, method, query)
         except ClientDisconnect:
             return None
         except Problem as problem:
             return _refused(request, problem.status, problem.title, problem.detail)
+        finally:
+            held.end()
         site = self._public_url or str(request.base_url).rstrip("/")
         return response if response is not None else _shown(request, browser, form, answered, site)
 
@@ -121,7 +130,7 @@ class Browsers:
             opened = answered.content
             response = _onward(Request(scope), browser, form, {})
             browser.sign_in(response, token=opened["token"], lasts=SESSION_LASTS, device=opened.get("device"))
-        elif (method, path) in _ENDS and answered.status < HTTPStatus.MULTIPLE_CHOICES:
+        elif _ended(method, path, answered.status):
             response = _onward(Request(scope), browser, form, {}, otherwise="/")
             browser.sign_out(response)
         return answered, response
@@ -139,7 +148,16 @@ class Browsers:
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return False
         origin = headers.get("origin")
-        return origin is None or urlsplit(origin).netloc in (headers.get("host"), self._public_host)
+        if origin is None:
+            return True
+        named = _parts(origin).netloc  # of "null", which a page in a box sends, there is none
+        return named != "" and named in (headers.get("host"), self._public_host)
+
+
+def _ended(method: str, path: str, status: int) -> bool:
+    """Whether the browser's session is over; who signs out of one that is over already has signed out."""
+    gone = status == HTTPStatus.UNAUTHORIZED and path == "/api/v1/sessions/current"
+    return (method, path) in _ENDS and (gone or status < HTTPStatus.MULTIPLE_CHOICES)
 
 
 def _is_form(scope: Scope, headers: Headers) -> bool:
@@ -243,12 +261,21 @@ def _wants_json(request: Request) -> bool:
 
 def _back(request: Request) -> str:
     """The page that the form stands on."""
-    parts = urlsplit(request.headers.get("referer", ""))
+    parts = _parts(request.headers.get("referer", ""))
     address = re.sub("^/{2,}", "/", parts.path) + (f"?{parts.query}" if parts.query else "")
     return address if is_local(address) else "/"
 
 
-def _from_elsewhere() -> Forbidden:
+def _parts(address: str) -> SplitResult:
+    """An address as a browser sent it; of what is none, nothing."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
+def from_elsewhere() -> Forbidden:
+    """The refusal of what no page of this server sent, as it was made for this browser."""
     return Forbidden(
         ErrorCode.FORM_FROM_ELSEWHERE,
         "This was not sent from a page of this server as it was made for this browser. Load the page again, and send "

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -131,14 +131,17 @@ class Memory:
         before = self._kept.get((challenge.slug, phase))
         if before is not None and _same(before.board, board):
             # It says the same: so does its entity tag, and whoever knows it need not fetch it again.
-            board, rendered = before.board, before.rendered
+            board, rendered = replace(before.board, around=board.around), before.rendered
         return _Kept(board, str(challenge.id), count, began, until, rendered)
 
 
 def _same(before: Board, after: Board) -> bool:
-    """Whether two boards say the same, whenever they were made."""
+    """Whether two boards say the same to everybody, whenever they were made.
+
+    That entries are evaluated again is for organizers: a board that was made anew for it would tell by its time.
+    """
     out = before.out.model_copy(update={"at": after.out.at})
-    return out == after.out and before.around == after.around
+    return out == after.out and replace(before.around, again=after.around.again) == after.around
 
 
 def _seconds_left(out: LeaderboardOut, shown: datetime | None) -> float:

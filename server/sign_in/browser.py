@@ -12,13 +12,14 @@ from fastapi.responses import HTMLResponse, Response
 
 from contract.problems import ErrorCode
 from contract.texts import Line
+from server.browser.cookies import own_browser
 from server.deps import SessionDep, SessionsDep, SettingsDep
 from server.errors import BadGateway, Forbidden, Problem
 from server.pages import page
 from server.settings import Settings
 from server.sign_in import here, service
 from server.sign_in.api import PartiesDep
-from server.sign_in.leaving import COOKIE, PATH, callback, leave_for, party_of, told, unit
+from server.sign_in.leaving import COOKIE, callback, leave_for, party_of, told, unit
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,9 +66,10 @@ async def come_back(
 ) -> Response:
     """Takes the browser back from the provider, and asks the provider who its person is."""
     party = party_of(parties, provider)
-    browser = request.cookies.get(COOKIE)
+    browser = own_browser(request.scope)
+    secret = browser.kept(COOKIE)
     row = await unit(
-        sessions, lambda session: service.returning(session, provider, state=state, browser=browser)
+        sessions, lambda session: service.returning(session, provider, state=state, browser=secret)
     )
     async with told(sessions, row.id):
         if error or not code:
@@ -85,7 +87,7 @@ async def come_back(
     if (begun := here.begun_by(request, row)) is not None:
         return await here.finish(request, sessions, settings, begun)
     answer = page(request, "sign_in_done.html", title=party.provider.called)
-    answer.delete_cookie(COOKIE, path=PATH)
+    browser.forget(answer, COOKIE)
     return answer
 
 

@@ -1,6 +1,6 @@
 """Log-ins through a provider that a browser begins itself: there is nothing to type, for it is the one that comes back.
 
-The browser keeps the log-in's secret in a signed cookie, which goes to these pages alone. Who comes back with it is
+The browser keeps the log-in's secret in a signed cookie. Who comes back with it is
 signed in; whoever nobody knows here names themselves first; and whoever is signed in has the identity linked.
 """
 
@@ -22,7 +22,7 @@ from server.accounts.deps import TokenDep, get_asker
 from server.accounts.log_ins import SESSION_LASTS, Opened
 from server.accounts.principals import User
 from server.accounts.tokens import token_hash
-from server.browser.cookies import Browser, browser_of
+from server.browser.cookies import Browser, own_browser
 from server.database import SessionFactory
 from server.deps import SessionsDep, SettingsDep
 from server.errors import Forbidden
@@ -32,7 +32,7 @@ from server.pages import page
 from server.settings import Settings
 from server.sign_in import service
 from server.sign_in.api import PartiesDep
-from server.sign_in.leaving import COOKIE, PATH, keep, leave_for, party_of, unit
+from server.sign_in.leaving import COOKIE, leave_for, party_of, unit
 from server.sign_in.models import SignIn
 
 router = APIRouter(include_in_schema=False)
@@ -75,7 +75,7 @@ async def begin(
     then = fields.get("then", "/")
     where = _LINKED if user is not None else then if is_local(then) else "/"
     held = f"{secret}.{base64.urlsafe_b64encode(where.encode()).decode()}.{provider}"
-    keep(answer, _HERE, browser.keys.signed(_HERE, held), settings)
+    browser.keep(answer, _HERE, browser.keys.signed(_HERE, held), lasts=service.LASTS)
     return answer
 
 
@@ -113,17 +113,16 @@ async def finish(
     row, opened = await _outcome(sessions, settings, begun)
     if opened is None and row.user_id is None:
         answer: Response = RedirectResponse(f"/sign-in/new/{begun.provider}", status_code=303)
-        answer.delete_cookie(COOKIE, path=PATH)
+        own_browser(request.scope).forget(answer, COOKIE)
         return answer
     return _done(request, begun, opened)
 
 
 def _done(request: Request, begun: BegunHere, opened: Opened | None) -> Response:
     answer = RedirectResponse(begun.then, status_code=303)
+    browser = own_browser(request.scope)
     for name in (COOKIE, _HERE):
-        answer.delete_cookie(name, path=PATH)
-    browser = browser_of(request.scope)
-    assert browser is not None  # noqa: S101 - whose cookie was read
+        browser.forget(answer, name)
     if opened is not None:
         browser.sign_in(answer, token=opened.token, lasts=SESSION_LASTS, device=opened.device)
     else:
@@ -163,9 +162,9 @@ async def _own_form(request: Request, settings: Settings) -> tuple[Browser, dict
     except ValueError:
         sent = {}
     fields = {name: values[0] for name, values in sent.items()}
-    browser = browser_of(request.scope)
+    browser = own_browser(request.scope)
     own = request.headers.get("origin") == settings.public_url
-    if browser is None or not own or not browser.sent_from_here(fields.get("_csrf")):
+    if not own or not browser.sent_from_here(fields.get("_csrf")):
         raise Forbidden(
             ErrorCode.FORM_FROM_ELSEWHERE,
             f"This was not sent from a page of {settings.public_url} as it was made for this browser. Open the page "
@@ -175,8 +174,8 @@ async def _own_form(request: Request, settings: Settings) -> tuple[Browser, dict
 
 
 def _kept(request: Request) -> BegunHere | None:
-    browser = browser_of(request.scope)
-    held = None if browser is None else browser.keys.genuine(_HERE, request.cookies.get(_HERE))
+    browser = own_browser(request.scope)
+    held = browser.keys.genuine(_HERE, browser.kept(_HERE))
     if held is None:
         return None
     secret, then, provider = held.split(".")

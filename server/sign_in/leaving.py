@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import SignInId
 from contract.problems import ErrorCode
+from server.browser.cookies import own_browser
 from server.database import SessionFactory, unit_of_work
 from server.errors import NotFound, Problem
 from server.front.threads import in_stream_thread
@@ -19,8 +20,9 @@ from server.sign_in import service
 from server.sign_in.relying import RelyingParty
 
 COOKIE = "proctor_sign_in"
-PATH = "/sign-in/"
-"""Where cookies of log-ins go: to the pages of log-ins alone."""
+"""What a browser on its way is known by. Like every cookie of pages it can be set by this host alone over HTTPS: who
+could give somebody's browser the one of their own log-in would have that person log in as them.
+"""
 
 _Answer = TypeVar("_Answer")
 
@@ -45,21 +47,8 @@ async def leave_for(
         )
     # A redirect would be held against the policy for forms, which need not know where providers are.
     answer = page(request, "sign_in_leaving.html", title=party.provider.called, url=url)
-    keep(answer, COOKIE, leaving.browser, settings)
+    own_browser(request.scope).keep(answer, COOKIE, leaving.browser, lasts=service.LASTS)
     return answer
-
-
-def keep(answer: HTMLResponse, name: str, value: str, settings: Settings) -> None:
-    """Has the browser keep something for as long as a log-in may take."""
-    answer.set_cookie(
-        name,
-        value,
-        max_age=int(service.LASTS.total_seconds()),
-        path=PATH,
-        secure=(settings.public_url or "").startswith("https://"),
-        httponly=True,
-        samesite="lax",
-    )
 
 
 def party_of(parties: dict[str, RelyingParty], name: str) -> RelyingParty:

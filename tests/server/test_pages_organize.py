@@ -21,7 +21,7 @@ from tests.abuse.boards import watched
 from tests.server.conftest import Person
 from tests.server.deciding import kept
 from tests.server.lab import Entrant, Lab
-from tests.server.test_forms import sign_in
+from tests.server.test_forms import form_token, sign_in
 from tests.server.test_leaderboard import scored
 from tests.server.test_overview import with_dates
 
@@ -367,6 +367,7 @@ def test_a_document_is_planned_published_and_its_acceptances_downloaded(
 ) -> None:
     text = 'Play fair.\n\n"Quoted" & <b>bold</b>'
     fields = {
+        "_csrf": form_token(organizer.http.get(f"{organizer.here}/documents")),
         "document": "rules",
         "title": "Rules",
         "text": text,

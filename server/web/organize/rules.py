@@ -4,17 +4,20 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
 
 from contract.agreements import AgreementIn
 from contract.phases import DatesIn
 from contract.texts import Name
 from server.amendments.service import amendments
 from server.amendments.views import amendment_out
+from server.browser.cookies import own_browser
 from server.challenges.service import get_phase
 from server.clock import now
 from server.consent.api import list_versions, plan_agreement
 from server.deps import SettingsDep
 from server.forms.form import Form
+from server.forms.middleware import from_elsewhere
 from server.overview.progress import standing
 from server.phases.api import get_release, plan_dates
 from server.phases.views import commitments_out
@@ -108,7 +111,10 @@ def organizers(room: RoomDep) -> HTMLResponse:
 
 
 async def _sent(request: Request) -> Form:
-    return Form.parse(await request.body())
+    form = await run_in_threadpool(Form.parse, await request.body())
+    if not own_browser(request.scope).sent_from_here(form.token):
+        raise from_elsewhere()  # a page elsewhere would have it asked here, with its own words, to be published
+    return form
 
 
 @router.post("/documents/plan", response_class=HTMLResponse)
