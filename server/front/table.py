@@ -56,6 +56,9 @@ _BOARD = Rule("boards", most=16 * _KIB, anybody=True)
 _PASSWORD = Rule("passwords", anybody=True)
 _TO_PROVIDER = Rule("sign-ins", most=_KIB, anybody=True)
 _DOWNLOAD = Rule("downloads", most=_KIB, to_the_end=True)
+_TAKEN_AWAY = Rule(
+    "bundles", most=_KIB, to_the_end=True
+)  # by people; the lane of downloads is run workers' own
 _LONG_TEXT = Rule("admins", most=4 * _MIB, unknown=4 * _MIB)
 _BOARDS = "/api/v1/challenges/{slug}/leaderboards/{phase}"
 _CASES = "/api/v1/organize/{slug}/datasets"
@@ -102,9 +105,10 @@ _SPECIAL = {
     ("POST", "/api/v1/organize/{slug}/agreements/plan"): _LONG_TEXT,
     ("POST", "/organize/{slug}/documents/plan"): _LONG_TEXT,
     ("POST", f"{_CASES}/{{dataset_id}}/corrections"): Rule("admins", most=_MIB),
-    ("GET", "/api/v1/organize/{slug}/phases/{phase}/bundle"): Rule("bundles", most=_KIB, to_the_end=True),
+    ("GET", "/api/v1/organize/{slug}/phases/{phase}/bundle"): _TAKEN_AWAY,
     ("POST", _CASES): Rule("imports", most=None, to_the_end=True),
     ("PUT", f"{_CASES}/{{dataset_id}}/labels/{{case}}"): Rule("imports", most=None, to_the_end=True),
+    ("GET", f"{_CASES}/{{dataset_id}}/cases/{{case_id}}/volumes/{{what}}"): _TAKEN_AWAY,
     # A log of a million characters, each escaped, has to fit.
     ("POST", f"{_LEASES}/{{case_run}}/finish"): Rule("workers", most=8 * _MIB),
     ("PUT", f"{_LEASES}/{{case_run}}/output"): Rule("outputs", most=None, to_the_end=True),

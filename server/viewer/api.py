@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
 from contract.cases import ListedCaseOut, Plane, ShownCaseOut
 from contract.events import Subject
@@ -14,7 +15,7 @@ from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep
 from server.organizers.access import observer_of
 from server.versions.making import version_of
-from server.viewer import pictures, service, views
+from server.viewer import files, pictures, service, views
 from server.viewer.drawing import USUAL_SIDE
 
 router = APIRouter(prefix="/organize", tags=["organizers"])
@@ -22,6 +23,7 @@ router = APIRouter(prefix="/organize", tags=["organizers"])
 _ALL = "/{slug}/datasets/{dataset_id}/cases"
 _ONE = f"{_ALL}/{{case_id}}"
 _PNG = "image/png"
+_GZIP = "application/gzip"
 
 After = Annotated[CaseId | None, Query(description="`id` of the last case of the page before")]
 Limit = Annotated[int, Query(ge=1, le=service.MOST, description="Fewer come only where the list ends")]
@@ -103,3 +105,28 @@ def get_slice(
         plane, service.chosen(one.case, image), (x, y, z), low, high, side, outlines, cross
     )
     return Response(pictures.picture(one, wanted, output, settings), media_type=_PNG)
+
+
+@router.get(
+    _ONE + "/volumes/{what}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {_GZIP: {"schema": BINARY}}}},
+)
+def get_volume(
+    session: SessionDep,
+    settings: SettingsDep,
+    user: UserDep,
+    slug: Name,
+    dataset_id: DatasetId,
+    case_id: CaseId,
+    what: Annotated[Name, Path(description="The key of an input, `reference` or `output`")],
+    evaluation: Annotated[EvaluationId | None, Query(description="Whose output is meant")] = None,
+) -> StreamingResponse:
+    """A volume of a case as a gzipped NIfTI-1 file, for a viewer that turns it: voxels and their place, no texts.
+
+    Its axes run to the patient's right, front and head, as coordinates of slices do.
+    """
+    one = service.opened(session, user, slug, dataset_id, case_id)
+    output = None if evaluation is None else service.answered(session, user, one, evaluation, settings).said
+    packed = files.packed(one, what, output, settings)
+    return StreamingResponse(packed.pieces(), media_type=_GZIP)

@@ -220,6 +220,7 @@ OPERATIONS: dict[str, Told] = {
     "GET /organize/{slug}/datasets/{dataset_id}/cases": OBSERVER,
     "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}": OBSERVER,
     "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}/slices/{plane}": OBSERVER,
+    "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}/volumes/{what}": OBSERVER,
     "POST /organize/{slug}/datasets/{dataset_id}/cases/{case_id}/correction": ORGANIZER,
     "POST /organize/{slug}/datasets/{dataset_id}/corrections": ORGANIZER,
     "PUT /organize/{slug}/datasets/{dataset_id}/labels/{case}": ORGANIZER,

@@ -71,6 +71,7 @@ HIDDEN = {
     "GET /organize/{slug}/datasets/{dataset_id}/cases",
     "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}",
     "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}/slices/{plane}",
+    "GET /organize/{slug}/datasets/{dataset_id}/cases/{case_id}/volumes/{what}",
     "GET /organize/{slug}/datasets/{dataset_id}/difference",
 }
 """What shows single hidden cases, their names or what containers wrote of them: whoever looks is in the log."""

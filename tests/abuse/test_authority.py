@@ -167,6 +167,7 @@ def world(
             "case": "sub-00",
             "case_id": run.case_id,
             "plane": "axial",
+            "what": "reference",
             "code": "no-such-code",
             "kind": "announcement",
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),

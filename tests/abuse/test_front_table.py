@@ -63,6 +63,7 @@ def test_bodies_are_bounded_everywhere_but_in_streams_that_their_endpoints_bound
         ("PUT", "/api/v1/admin/evaluations/1/priority", "admins"),
         ("POST", "/api/v1/uploads/1", "strangers"),
         ("PATCH", "/api/v1/uploads/1/more", "strangers"),
+        ("GET", "/api/v1/organize/fomo26/datasets/1/cases/1/volumes/t1w", "bundles"),
         ("GET", "/nothing/here/output", "strangers"),
         ("PUT", "/output", "strangers"),
         ("POST", "/api/v1/sessions", "passwords"),

@@ -1,5 +1,6 @@
 """Single cases as they are drawn: which way is right, what outlines are around, and looks that are recorded."""
 
+import gzip
 import io
 import struct
 import zlib
@@ -9,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import nibabel as nib
 import numpy as np
 import pytest
 from click.testing import Result
@@ -17,16 +19,19 @@ from sqlalchemy import select
 
 from contract.cases import Plane
 from contract.events import VIEWED, Subject
+from evaluator.outputs import LabelMap, encode
 from server.database import unit_of_work
-from server.datasets.models import Dataset
+from server.datasets.models import Case, Dataset
+from server.evaluations.models import CaseRun
 from server.events import Event
 from server.settings import Settings
+from server.viewer import files
 from server.viewer.drawing import Outline, colour_of, draw, frame, inside, place_at
 from server.viewer.png import png
 from server.viewer.volumes import CannotDraw, Memory, Volume, read_volume, volume_of
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Json, Lab
-from tests.server.phantoms import SIDE, nifti, phantom
+from tests.server.phantoms import FOMO26, SIDE, mask, nifti, phantom
 from tests.server.test_corrections import organizer, versions
 
 __all__ = ["organizer"]
@@ -282,6 +287,135 @@ def test_a_value_is_shown_as_it_is_and_an_output_beside_it(
     )
     assert organizer.get(one, params={"evaluation": version}).status_code == 404
     assert organizer.get(f"{one}/slices/axial", params={"image": "none"}).json()["code"] == "unknown_case"
+
+
+def read_nifti(content: bytes) -> nib.Nifti1Image:
+    """A gzipped file, as a reader of somebody else's has it."""
+    return nib.Nifti1Image.from_bytes(gzip.decompress(content))
+
+
+def volume_out(volume: Volume, stored: str, *, label: bool = False) -> nib.Nifti1Image:
+    return read_nifti(b"".join(files.Packed(volume, stored, label).pieces()))
+
+
+@pytest.mark.parametrize("stored", ["<i2", ">i2", "|u1", "|i1", "<u2"])
+def test_a_volume_that_is_handed_out_says_what_the_file_said_in_the_same_place(stored: str) -> None:
+    voxels = np.arange(60).reshape(3, 4, 5).astype(stored)
+    volume = volume_of(voxels, LAS, slope=0.5, intercept=-3)
+    out = volume_out(volume, stored[1:])
+    before = nib.as_closest_canonical(nib.Nifti1Image(voxels.astype("<i2"), LAS))
+    assert np.array_equal(out.affine, before.affine)
+    assert np.array_equal(out.get_fdata(), before.get_fdata() * 0.5 - 3)
+    assert out.header.get_data_dtype() == np.dtype(stored[1:])
+    assert np.allclose(out.header.get_zooms(), volume.spacing)
+
+
+def test_other_numbers_leave_as_real_ones_and_labels_as_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_PIECE", 5)  # so that it comes in several pieces
+    voxels = np.array([[[np.nan, 1e300, -2.5, 7.0]], [[0.25, 1.0, 2.0, 3.0]]])
+    out = volume_out(volume_of(voxels, np.eye(4)), "f4").get_fdata()
+    assert np.isnan(out[0, 0, 0])
+    assert out[1, 0].tolist() == [0.25, 1.0, 2.0, 3.0]
+    labels = volume_out(volume_of(np.array([[[0.0, 0.9999], [2.0001, 3.0]]]), np.eye(4)), "u1", label=True)
+    assert np.asanyarray(labels.dataobj).ravel().tolist() == [0, 1, 2, 3]
+
+
+def test_a_volume_is_for_whoever_may_see_it_and_the_look_is_in_the_log(
+    drawn: tuple[str, list[Json]], lab: Lab, organizer: httpx.Client, captain: Person, nobody: httpx.Client
+) -> None:
+    path, cases = drawn
+    one = f"{path}/{cases[1]['id']}/volumes"
+    key = cases[1]["inputs"][0]
+    for http, code in ((captain.http, 403), (nobody, 401)):
+        for what in (key, "reference", "output", "nothing"):
+            answer = http.get(f"{one}/{what}")
+            assert answer.status_code == code, what
+            assert answer.headers["Content-Type"] == "application/problem+json"
+    assert looks(lab, Subject.CASE, cases[1]["id"]) == []
+    image, label = organizer.get(f"{one}/{key}"), organizer.get(f"{one}/reference")
+    for answer in (image, label):
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/gzip")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "sub-02" not in str(answer.headers)
+    ((code, _),) = looks(lab, Subject.CASE, cases[1]["id"])
+    assert code == "labels"
+    scan, map_ = read_nifti(image.content), read_nifti(label.content)
+    assert np.array_equal(scan.affine, map_.affine)
+    assert scan.get_fdata().std() > 100
+    labels = FOMO26.tasks["task2"].output.labels  # type: ignore[union-attr]
+    assert np.array_equal(map_.get_fdata(), mask(labels, 2))
+    assert organizer.get(f"{one}/nothing").json()["code"] == "unknown_case"
+    assert organizer.get(f"{one}/output").json()["code"] == "unknown_evaluation"
+
+
+def test_no_text_of_a_header_leaves(
+    drawn: tuple[str, list[Json]], organizer: httpx.Client, lab: Lab, settings: Settings
+) -> None:
+    path, cases = drawn
+    with unit_of_work(lab.sessions) as session:
+        dataset = session.get_one(Dataset, UUID(path.split("/")[4]))
+        case = session.get_one(Case, UUID(cases[2]["id"]))
+        key, file = next(iter(case.files.items()))
+        stored = settings.inputs / file["path"], settings.references / dataset.folder / "sub-03.nii.gz"
+    secret = b"StMary"
+    for kept in stored:  # as an older version or somebody's hand may have left them
+        plain = bytearray(gzip.decompress(kept.read_bytes()))
+        for start, size in ((4, 10), (14, 18), (148, 80), (228, 24), (328, 16)):
+            plain[start : start + size] = secret.ljust(size)[:size]
+        kept.chmod(0o600)
+        kept.write_bytes(gzip.compress(bytes(plain) + secret))
+    for what in (key, "reference"):
+        answer = organizer.get(f"{path}/{cases[2]['id']}/volumes/{what}")
+        assert answer.status_code == 200
+        plain = bytearray(gzip.decompress(answer.content))
+        assert secret not in plain
+        assert not any(plain[4:40] + plain[148:252] + plain[328:344])
+
+
+def test_an_output_leaves_beside_the_case_that_it_is_of(
+    drawn: tuple[str, list[Json]], lab: Lab, organizer: httpx.Client, team: Entrant, captain: Person
+) -> None:
+    path, cases = drawn
+    task = FOMO26.tasks["task2"]
+    evaluation = team.submit("task2")
+    voxels = mask(task.output.labels, 1)[::-1].astype(np.uint8)  # type: ignore[union-attr]
+    content = encode(task, LabelMap(voxels, np.diag([1.0, 1, 1, 1])))
+    with unit_of_work(lab.sessions) as session:
+        query = select(CaseRun).where(CaseRun.evaluation_id == UUID(evaluation))
+        runs = {str(run.case_id): run for run in session.scalars(query)}
+        runs[cases[0]["id"]].output = lab.settings.blobs.put(content)
+    one = f"{path}/{cases[0]['id']}/volumes/output?evaluation="
+    assert captain.http.get(f"{one}{evaluation}").status_code == 403
+    assert looks(lab, Subject.EVALUATION, evaluation) == []
+    answer = organizer.get(f"{one}{evaluation}")
+    assert answer.status_code == 200, answer.text
+    assert np.array_equal(read_nifti(answer.content).get_fdata(), voxels)
+    assert [code for code, _ in looks(lab, Subject.EVALUATION, evaluation)] == ["cases"]
+    assert organizer.get(f"{one}{cases[0]['id']}").status_code == 404
+    none = organizer.get(f"{path}/{cases[1]['id']}/volumes/output?evaluation={evaluation}")
+    assert (none.status_code, none.json()["code"]) == (422, "cannot_draw")
+
+
+def test_what_is_no_volume_or_too_large_is_not_handed_out(
+    imported: Callable[..., Result],
+    lab: Lab,
+    organizer: httpx.Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imported(phantom(tmp_path, "task5"))
+    version = versions(organizer, lab, "task5")["active"]["id"]
+    path = f"/organize/{lab.slug}/datasets/{version}/cases"
+    case = organizer.get(path).json()[0]
+    answer = organizer.get(f"{path}/{case['id']}/volumes/reference")
+    assert (answer.status_code, answer.json()["code"]) == (422, "cannot_draw")
+    assert "value" in answer.json()["detail"]
+    assert not files.too_large((512, 512, 256))
+    assert files.too_large((512, 512, 257))
+    assert files.too_large((2049, 1, 1))
+    monkeypatch.setattr(files, "LONGEST", SIDE - 1)
+    answer = organizer.get(f"{path}/{case['id']}/volumes/{case['inputs'][0]}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "cannot_draw")
 
 
 def test_one_case_is_corrected_by_its_id(

@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from contract.cases import Plane, ShownCaseOut, ShownImageOut
+from contract.cases import Plane, ShownCaseOut, ShownImageOut, ShownLabelsOut
 from contract.ids import CaseId, DatasetId
 from contract.texts import Name
 from server.deps import SessionDep, SettingsDep
-from server.pages import page
-from server.viewer import service, views
+from server.pages import POLICY, WITH_DATA_IMAGES, page
+from server.viewer import files, service, views
 from server.viewer.drawing import AXES, EDGES, USUAL_SIDE, Grid, Place, frame, inside, place_at
 from server.web.frame import organizer_frame
 from server.web.looking import ReaderDep
+from server.web.scripts import third_party
 
 router = APIRouter(prefix="/organize/{slug}", include_in_schema=False)
 
@@ -127,9 +128,11 @@ def case(
         clicked = _clicked(request.query_params, shown.image, place, asked.side)
         if clicked is not None:
             return RedirectResponse(f"{here}?{asked.query(clicked)}", status_code=303)
+    niivue = third_party("@niivue/niivue")
     return page(
         request,
         "organize/case.html",
+        policy=POLICY if niivue is None else WITH_DATA_IMAGES,
         frame=organizer_frame(one.challenge),
         dataset=one.dataset,
         case=shown,
@@ -142,6 +145,8 @@ def case(
         sides=SIDES,
         ran=service.ran_on(session, one),
         is_map=bool(shown.reference.labels),
+        niivue=niivue,
+        turned=None if place is None else _turned(here, shown, asked, place),
         value=None if place is None else service.value_at(one, key, place, settings),
     )
 
@@ -192,3 +197,37 @@ def _planes(here: str, shown: ShownCaseOut, asked: Asked, place: Place) -> list[
             )
         )
     return found
+
+
+def _turned(here: str, shown: ShownCaseOut, asked: Asked, place: Place) -> Mapping[str, Any] | None:
+    """What the page's script loads and shows in 3D: the image, and label maps that lie on its grid.
+
+    None where there is no image, or a larger one than the server hands out.
+    """
+    image, output = shown.image, shown.output
+    if image is None or files.too_large(tuple(image.shape)):
+        return None
+    there = f"/api/v1{here}/volumes"
+    overlays = [_overlay(f"{there}/{files.REFERENCE}", "Reference", shown.reference)]
+    if output is not None:
+        address = f"{there}/{files.OUTPUT}?{urlencode({'evaluation': output.evaluation})}"
+        overlays.append(_overlay(address, f"Output of {output.team}", output.shown, paler=True))
+    low, high = image.window
+    return {
+        "image": {
+            "path": f"{there}/{image.key}",
+            "name": image.key,
+            "window": [float(asked.low or low), float(asked.high or high)],
+        },
+        "overlays": [overlay for overlay in overlays if overlay is not None],
+        "place": place,
+    }
+
+
+def _overlay(
+    address: str, name: str, said: ShownLabelsOut, *, paler: bool = False
+) -> Mapping[str, Any] | None:
+    if not said.outlined:
+        return None
+    labels = [(label.label, label.colour) for label in said.labels]
+    return {"path": address, "name": name, "paler": paler, "labels": labels}

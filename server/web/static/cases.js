@@ -29,6 +29,7 @@ async function show(address) {
     document.querySelector("[data-viewer]").replaceWith(viewer);
     history.replaceState(null, "", answer.url);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    document.dispatchEvent(new Event("viewer-shown"));
   } catch {
     location.assign(address);
   } finally {
