@@ -88,13 +88,13 @@ def test_the_page_of_a_challenge_names_the_address_that_was_configured(settings:
     shown = _page(
         settings.model_copy(update={"public_url": "https://challenge.example"}), f"/challenges/{slug}"
     )
-    assert "proctor register https://challenge.example\n" in shown
+    assert "proctor register https://challenge.example</code>" in shown
     assert "evil" not in shown
 
 
 def test_without_one_it_says_how_to_find_it_out(settings: Settings, slug: str) -> None:
     shown = _page(settings, f"/challenges/{slug}")
-    assert "proctor register ADDRESS\n" in shown
+    assert "proctor register ADDRESS</code>" in shown
     assert "ADDRESS is where this page is" in shown
 
 
