@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from click.testing import Result
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
@@ -17,14 +19,19 @@ from server.settings import Settings
 from server.web.routers import PAGES
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Json, Lab
-from tests.server.phantoms import phantom
+from tests.server.phantoms import Phantom, nifti, phantom, write
 from tests.server.reevaluating import Organizing
 from tests.server.seeded import play
 from worker.score.consignments import work_off
 
-COMPARED = ("Ada", "Bob")
+Voxels = npt.NDArray[np.bool_]
+_SIDES = (64, 76, 60)
 _WITH_MORE = {
     "/admin/find": "?q=ada",
+    "/challenges/{slug}/leaderboards/{phase}": "?track=open&open=Ada",
+    "/challenges/{slug}/leaderboards/{phase}/boards/{board}": "?track=open&open=Ada",
+    "/challenges/{slug}/leaderboards/{phase}/certainty": "?track=open",
+    "/challenges/{slug}/leaderboards/{phase}/tasks/{task}": "?track=open",
     "/challenges/{slug}/leaderboards/{phase}/comparison": "?track=open&board=task2&team=Ada&team=Bob",
     "/organize/{slug}/datasets/{dataset_id}": "?check=true",
     "/organize/{slug}/datasets/{dataset_id}/difference": "?against={other}",
@@ -82,7 +89,7 @@ def seed(
 ) -> Seeded:
     """Plays a season: boards, a team of the admin's with a checked case, cases to look at, a re-evaluation to apply."""
     season = play(lab, entrant, admin)
-    own = lab.entrant(admin.http, "Of the admin")
+    own = lab.entrant(admin.http, "Northern Lights")
     lab.dataset("task5", cases=2, phase="sanity")
     evaluation = own.submit("task5", phase="sanity")
     worker = lab.worker("gpu-1")
@@ -124,7 +131,9 @@ def _talk(lab: Lab, admin: Person, own: Entrant) -> dict[str, str]:
 
 def _organized(lab: Lab, admin: Person, imported: Callable[..., Result], folder: Path) -> dict[str, str]:
     """Cases with voxels, a label that is corrected, and a re-evaluation that turns a board over; their ids."""
-    made = imported(phantom(folder, "task4"))
+    cases = phantom(folder, "task4")
+    _headed(cases)
+    made = imported(cases)
     assert made.exit_code == 0, made.output
     here = f"/organize/{lab.slug}"
     version = _versions(lab, admin, "task4", "active")[0]
@@ -136,7 +145,11 @@ def _organized(lab: Lab, admin: Person, imported: Callable[..., Result], folder:
     )
     assert work_off(lab.sessions, lab.settings) == 1
     other = _versions(lab, admin, "task4", "staged")[0]
-    again = Organizing(lab, admin.http).ready(turned, scope={"tasks": ["task1"], "phases": ["validation"]})
+    again = Organizing(lab, admin.http).ready(
+        turned,
+        why="The label of one case was corrected",
+        scope={"tasks": ["task1"], "phases": ["validation"]},
+    )
     return {
         "dataset_id": version,
         "other": other,
@@ -146,9 +159,31 @@ def _organized(lab: Lab, admin: Person, imported: Callable[..., Result], folder:
     }
 
 
+def _headed(made: Phantom) -> None:
+    """Gives the first case voxels in which a head, its ventricles and a labelled nerve on each side are seen."""
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, side) for side in _SIDES), indexing="ij")
+
+    def inside(centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Voxels:
+        parts = zip((x, y, z), centre, radii, strict=True)
+        return sum(((at - middle) / radius) ** 2 for at, middle, radius in parts) < 1
+
+    skull, brain = inside((0, 0, 0), (0.85, 0.9, 0.85)), inside((0, 0, 0), (0.75, 0.8, 0.75))
+    noise = np.random.default_rng(0).normal(0, 12, x.shape)
+    volume = 250 * skull + 350 * brain + 120 * (np.sin(9 * x) * np.cos(11 * y) * np.sin(8 * z) > 0.2) * brain
+    labels = np.zeros(x.shape, np.int16)
+    for side in (-1, 1):
+        volume[inside((0.18 * side, 0.05, 0.1), (0.1, 0.35, 0.2))] = 150
+        for label, depth in ((1, -0.25), (2, -0.42)):
+            block = inside((0.3 * side, 0.1, depth), (0.07, 0.22, 0.06))
+            labels[block], volume[block] = label, 800
+    for file in made.inputs(1).iterdir():
+        write(file, nifti(np.clip(volume + noise * skull, 0, None).astype(np.int16)))
+    write(made.labels(1) / "seg.nii.gz", nifti(labels))
+
+
 def turned(evaluation: Evaluation) -> float:
     """Another value for each team, in an order that has nothing to do with that of before."""
-    return 0.3 + int(evaluation.team_id.hex[:4], 16) % 60 / 100
+    return 0.3 + int(evaluation.team_id.hex[-6:], 16) % 60 / 100
 
 
 def _versions(lab: Lab, admin: Person, task: str, state: str) -> list[str]:

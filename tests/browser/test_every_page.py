@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from server.settings import Settings
 from tests.browser.conftest import OpenWindow
 from tests.browser.season import Seeded, pages, seed, sign_in
-from tests.browser.windows import Watch, axe, sideways
+from tests.browser.windows import WIDTHS, Watch, axe, screenshot, sideways
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 
@@ -18,6 +18,23 @@ OWN_SCRIPT = 25 * 1024
 HEAVY = ("/challenges/{slug}/submit", "/organize/{slug}/datasets/{dataset_id}/cases/{case_id}")
 """Pages of uploads and of voxels; what others have made is not counted anywhere."""
 OTHERS = {"/docs": ("#swagger-ui",)}
+PICTURED = {
+    "/": "home",
+    "/challenges/{slug}": "challenge",
+    "/challenges/{slug}/leaderboards/{phase}": "board",
+    "/challenges/{slug}/leaderboards/{phase}/boards/{board}": "board-of-a-task",
+    "/challenges/{slug}/leaderboards/{phase}/certainty": "how-sure",
+    "/challenges/{slug}/leaderboards/{phase}/comparison": "comparison",
+    "/challenges/{slug}/leaderboards/{phase}/tasks/{task}": "task",
+    "/challenges/{slug}/submit": "submit",
+    "/challenges/{slug}/mine": "mine",
+    "/submissions/{submission_id}": "submission",
+    "/organize/{slug}": "control-room",
+    "/organize/{slug}/reevaluations/{reevaluation_id}": "re-evaluation",
+    "/organize/{slug}/datasets/{dataset_id}/cases/{case_id}": "case",
+    "/admin": "admin",
+}
+"""Pages whose pictures stand in docs/images, by path."""
 _WIDE = """[...document.querySelectorAll("main *")]
     .filter((one) => !one.closest(".scroll, .rail, svg") && getComputedStyle(one).overflowX === "visible")
     .filter((one) => one.getBoundingClientRect().right > innerWidth || one.scrollWidth > one.clientWidth + 1)
@@ -49,6 +66,8 @@ def test_every_page_keeps_to_what_is_promised_of_all(
         known = len(watch.faults)
         wrong = visited(page, path, season.address(path)) + watch.faults[known:]
         found += [f"{path}: {one}" for one in wrong]
+        if path in PICTURED:
+            pictured(page, PICTURED[path])
     assert not found, "\n".join(found)
 
 
@@ -70,6 +89,13 @@ def visited(page: Page, path: str, address: str) -> list[str]:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.emulate_media(color_scheme="light")
     return wrong + [f"light: {one}" for one in axe(page, without=without)]
+
+
+def pictured(page: Page, name: str) -> None:
+    """Its pictures, where they are asked for."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        screenshot(page, name)
 
 
 def framed(page: Page, html: str) -> list[str]:
