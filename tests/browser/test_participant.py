@@ -15,6 +15,7 @@ from contract.statuses import UploadStatus
 from server.database import unit_of_work
 from server.uploads.models import Upload
 from tests.browser.conftest import OpenWindow
+from tests.browser.keyboard import Keyboard
 from tests.browser.windows import PATIENCE, Watch
 from tests.browser.wire import Wire
 from tests.client.archives import image_archive
@@ -66,10 +67,10 @@ def test_from_registering_to_a_place_on_the_board(
     sent_in_two_parts(page, wire, api, f"{here}/submit", tmp_path / "model.tar")
     assert check_waiting(public.sessions, public.settings) == 1
     expect(page.get_by_text("It passed its check. Choose its tasks below.")).to_be_visible()
-    submitted(page, image, phase="sanity", cost="no limit")
+    submitted(page, "model.tar", phase="Sanity", cost="no limit")
     followed_to_its_end(page, public, api)
     page.goto(f"{here}/submit")
-    submitted(page, image, phase="validation", cost="2")
+    submitted(page, "model.tar", phase="Validation", cost="2")
     followed_to_its_end(page, public, api)
     page.goto(f"{here}/leaderboards/validation")
     own = page.get_by_role("row").filter(has_text="The Newcomers").first
@@ -147,15 +148,16 @@ def where_it_stopped(api: httpx.Client, upload: str) -> int:
 
 
 def submitted(page: Page, image: str, *, phase: str, cost: str) -> None:
-    """Submits an image to one task, once its cost was said."""
-    page.get_by_label("Phase").select_option(phase)
-    page.get_by_label("Track").select_option("open")
-    page.get_by_label("Polymicrogyria classification").select_option(image)
-    page.get_by_role("button", name="See what it costs").click()
+    """Submits an image to one task by keyboard alone, once its cost was said."""
+    keys = Keyboard(page)
+    keys.choose(page.get_by_label("Phase"), phase)
+    keys.choose(page.get_by_label("Track"), "open")
+    keys.choose(page.get_by_label("Polymicrogyria classification"), image)
+    keys.button("See what it costs")
     row = page.get_by_role("row").filter(has_text="Polymicrogyria")
     expect(row.get_by_role("cell").nth(1)).to_have_text(cost)
     expect(page.get_by_text("Nothing is submitted yet.")).to_be_visible()
-    page.get_by_role("button", name="Submit 1 task").click()
+    keys.button("Submit 1 task")
     page.wait_for_url(re.compile("/submissions/"))
 
 
