@@ -1,4 +1,4 @@
-"""Every page at the widths of a telephone, a tablet and a desk, light and dark, as a browser shows it."""
+"""Boards and what is answered in place of a page, at every width, light and dark, as a browser shows them."""
 
 from collections.abc import Callable
 
@@ -21,8 +21,6 @@ __all__ = ["here", "running"]
 @pytest.mark.parametrize(
     ("name", "path", "status"),
     [
-        ("home", "/", 200),
-        ("challenge", "/challenges/{slug}", 200),
         ("board-empty", "/challenges/{slug}/leaderboards/validation", 200),
         ("board-sealed", "/challenges/{slug}/leaderboards/test", 403),
         ("nothing-there", "/nothing", 404),
@@ -46,7 +44,7 @@ def test_the_board_of_a_season_is_sound(
     page.goto(f"/challenges/{lab.slug}/leaderboards/validation")
     for name in NAMES:
         expect(page.get_by_role("rowheader", name=name).first).to_be_visible()
-    assert examined(page, "board") == []
+    assert examined(page, "board-of-a-season") == []
 
 
 def test_the_pages_of_a_log_in_through_a_provider_are_sound(window: OpenWindow, here: Installation) -> None:

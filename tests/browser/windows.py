@@ -14,6 +14,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Error,
+    FloatRect,
     Page,
     Request,
     Response,
@@ -30,6 +31,7 @@ PATIENCE = 60_000
 """Milliseconds that a condition may take to come true: a machine that does much else is slow, and not wrong."""
 
 _HEIGHT = 900
+_TALLEST = 1600
 _NO_ANSWER = "Failed to load resource"
 # What a script was refused and has caught stands in no console.
 _TELL_OF_POLICY = """
@@ -205,10 +207,13 @@ def examined(page: Page, name: str, *, without: tuple[str, ...] = ()) -> list[st
 
 
 def screenshot(page: Page, name: str) -> None:
-    """The whole page as docs/images/NAME-WIDTH[-dark].png, where `PROCTOR_WRITE_IMAGES` is 1; else nothing."""
+    """The page to a height as docs/images/NAME-WIDTH[-dark].png, where `PROCTOR_WRITE_IMAGES` is 1; else nothing."""
     if os.environ.get("PROCTOR_WRITE_IMAGES") != "1":
         return
     assert page.viewport_size is not None
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    path = IMAGES / f"{name}-{page.viewport_size['width']}{'-dark' if dark else ''}.png"
-    page.screenshot(path=path, full_page=True, animations="disabled")
+    width = page.viewport_size["width"]
+    path = IMAGES / f"{name}-{width}{'-dark' if dark else ''}.png"
+    height = min(_TALLEST, int(page.evaluate("document.documentElement.scrollHeight")))
+    clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": height}
+    page.screenshot(path=path, full_page=True, clip=clip, animations="disabled")

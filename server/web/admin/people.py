@@ -53,12 +53,13 @@ def show_person(
         raise NotFound(
             ErrorCode.UNKNOWN_ACCOUNT, "There is no such account. The list of people has all of them."
         )
+    is_self = account.id == reader.user.id
     return page(
         request,
         "admin/person.html",
         rail=ADMIN_RAIL,
         person=people.person(session, account),
-        is_self=account.id == reader.user.id,
+        is_self=is_self,
         verified_at=account.verified_at,
-        erasure=erasing.plan(session, user_id, HowErased()),
+        erasure=None if is_self else erasing.plan(session, user_id, HowErased()),
     )

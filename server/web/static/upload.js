@@ -5,6 +5,7 @@ import { ask, formToken } from "./page.js";
 const PIECE = 8 * 2 ** 20;
 const PAUSES = [0, 1000, 3000, 5000, 10000, 20000, 30000, 30000];
 const AGAIN = new Set([408, 409, 423, 429, 500, 502, 503, 504, 507]);
+const LOST = "The connection is lost. It is tried again.";
 const TUS = { "Tus-Resumable": "1.0.0" };
 
 const place = document.querySelector("[data-upload]");
@@ -101,6 +102,12 @@ async function sendByLibrary(file, known, transfer, signal) {
       storeFingerprintForResuming: false,
       onUploadUrlAvailable: () => transfer.memory.write({ url: upload.url }),
       onProgress: (sent) => transfer.sent(sent),
+      onShouldRetry: (error) => {
+        const status = error.originalResponse?.getStatus() ?? 0;
+        const again = !status || AGAIN.has(status);
+        if (again) transfer.say(LOST);
+        return again;
+      },
       onSuccess: () => done(upload.url),
       onError: (error) => {
         let detail = "The connection was lost. What was sent is kept: go on when it is back.";
@@ -174,7 +181,7 @@ async function sendByPieces(file, known, transfer, signal) {
       if (failures >= PAUSES.length) {
         throw new Refused("The connection was lost. What was sent is kept: go on when it is back.");
       }
-      transfer.say("The connection is lost. It is tried again.");
+      transfer.say(LOST);
       await wait(PAUSES[failures++]);
       offset = null;
     }
