@@ -1,6 +1,7 @@
 """A case in 3D: NiiVue comes when it is asked for, shows what the slices show, and says why where it cannot."""
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,15 @@ def test_what_is_turned_follows_the_slices_and_these_follow_it(case: Case3d) -> 
     expect(said).to_contain_text("At x 1, y 2, z 2.")
     page.get_by_label("Output beside").select_option(case.evaluation)
     expect(page.get_by_role("checkbox", name="Output of")).to_be_checked()
+    assert colours(canvas)[0] > 0.05
+    page.get_by_label("White at").fill("1e9")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("[data-volumes]")).to_have_attribute("data-volumes", re.compile("1000000000"))
+    page.locator("#slice-axial").press("ArrowDown")
+    expect(said).to_contain_text("At x 1, y 1, z 2.")  # it comes after the greys
+    assert colours(canvas)[0] < 0.02
+    page.locator("#slice-axial").press("ArrowUp")
+    expect(said).to_contain_text("At x 1, y 2, z 2.")
     key = page.get_by_label("Image", exact=True).locator("option").nth(1).inner_text()
     with page.expect_response(f"**/volumes/{key}"):
         page.get_by_label("Image", exact=True).select_option(key)

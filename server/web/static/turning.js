@@ -13,7 +13,7 @@ const OVER = 0.55; // how much of the image a label covers
 
 let script = null;
 let open = null; // what stands for this showing: its viewer, its files by address, and what ends their loading
-let hidden = new Set(); // names of labels that are not shown
+const hidden = new Set(); // names of labels that are not shown
 let last = Promise.resolve();
 
 const wanted = () => JSON.parse(document.querySelector("[data-volumes]")?.dataset.volumes ?? "null");
@@ -69,11 +69,14 @@ async function follow(showing) {
   if (String(addresses) !== String([...showing.files.keys()])) {
     const files = new Map();
     for (const { path, name } of parts) files.set(path, showing.files.get(path) ?? (await load(path, name, signal)));
+    said.textContent = "Drawing…";
+    await new Promise((painted) => setTimeout(painted, 50)); // without a graphics card it takes long
     const volumes = [];
-    for (const part of parts) {
-      const colour = part.labels ? "red" : "gray";
-      const volume = await NVImage.new(files.get(part.path), "volume.nii.gz", colour, part.labels ? OVER : 1);
-      if (part.labels) volume.setColormapLabel(colours(part));
+    for (const { path, name, labels, paler, window: greys } of parts) {
+      const colour = labels ? "red" : "gray";
+      const opacity = !labels ? 1 : hidden.has(name) ? 0 : OVER;
+      const volume = await NVImage.new(files.get(path), "volume.nii.gz", colour, opacity, null, ...(greys ?? []));
+      if (labels) volume.setColormapLabel(colours({ labels, paler }));
       volumes.push(volume);
     }
     if (showing !== open) return;
@@ -81,9 +84,11 @@ async function follow(showing) {
     for (const volume of volumes) viewer.addVolume(volume);
     showing.files = files;
     offer(scene);
+  } else if (String(showing.greys) !== String(scene.image.window)) {
+    [viewer.volumes[0].cal_min, viewer.volumes[0].cal_max] = scene.image.window;
+    viewer.updateGLVolume();
   }
-  [viewer.volumes[0].cal_min, viewer.volumes[0].cal_max] = scene.image.window;
-  cover(showing);
+  showing.greys = scene.image.window;
   viewer.scene.crosshairPos = viewer.vox2frac(scene.place);
   viewer.drawScene();
   tell(scene.place);
