@@ -1,13 +1,16 @@
 """How sure places are, as it was worked out when scores had changed."""
 
 import zlib
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from contract.ids import ChallengeId
-from evaluator.comparison import CertainPlaces, PlacesBehind
 from server.database import Base, Created
+
+if TYPE_CHECKING:  # commands that ask the database alone shall not load what computes
+    from evaluator.comparison import CertainPlaces, PlacesBehind
 
 
 class KeptCertainty(Created, Base):
@@ -30,18 +33,22 @@ class KeptCertainty(Created, Base):
     seconds: Mapped[float] = mapped_column(default=0.0)
 
     @property
-    def certain(self) -> CertainPlaces | None:
+    def certain(self) -> "CertainPlaces | None":
         """The sets of places; None where there are none."""
+        from evaluator.comparison import CertainPlaces
+
         return (
             None if self.places is None else CertainPlaces.model_validate_json(zlib.decompress(self.places))
         )
 
     @property
-    def stands_behind(self) -> PlacesBehind | None:
+    def stands_behind(self) -> "PlacesBehind | None":
         """What stands behind them; None where it is not worked out, or there is nothing."""
+        from evaluator.comparison import PlacesBehind
+
         return None if self.behind is None else PlacesBehind.model_validate_json(zlib.decompress(self.behind))
 
 
-def packed(found: CertainPlaces | PlacesBehind) -> bytes:
+def packed(found: "CertainPlaces | PlacesBehind") -> bytes:
     """As a column holds it."""
     return zlib.compress(found.model_dump_json().encode(), 6)

@@ -80,12 +80,14 @@ class Attempt:
 class Found:
     """What a phase has. otherwise: a team's latest evaluation of another base, unless one that counts came after it.
 
-    published: the results in force where the phase shows published ones, and nothing else.
+    published: the results in force where the phase shows published ones, and nothing else. hidden: the ids of teams
+    that are on no board.
     """
 
     counted: list[Attempt]
     otherwise: list[Attempt]
     published: PublishedResults | None = None
+    hidden: frozenset[str] = frozenset()
 
 
 def require_visible(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> None:
@@ -129,7 +131,7 @@ def attempts(
         if not teams[choice.evaluation.team_id].hidden
     ]
     scores = _scores(session, listed, with_cases=now.spec.ranking.needs_cases) if with_scores else {}
-    found = Found([], [])
+    found = Found([], [], hidden=frozenset(str(key) for key, team in teams.items() if team.hidden))
     hidden = now.spec.phases[phase].hidden
     for choice in listed:
         own = scores.get((choice.evaluation.id, choice.board), {})

@@ -128,13 +128,13 @@ def _boards(session: Session, challenge: Challenge, phase: str, supposed: Suppos
     if phase not in spec.phases:
         return _Boards(spec)
     force = in_force(session, challenge, phase, supposed)
-    counted = service.attempts(session, challenge, phase, force, shown=False, supposed=supposed).counted
+    found = service.attempts(session, challenge, phase, force, shown=False, supposed=supposed)
     return _Boards(
         spec,
         {task: str(dataset) for task, dataset in force.datasets.items()},
-        _entries(counted),
-        _standings(session, force, counted),
-        frozenset(str(key) for key, team in supposed.teams_of(session, challenge).items() if team.hidden),
+        _entries(found.counted),
+        _standings(session, force, found.counted),
+        found.hidden,
     )
 
 

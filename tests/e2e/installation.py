@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,9 +90,10 @@ class Installation:
         """
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and _is_child(entry, self.process.pid):
-                line = (entry / "cmdline").read_bytes().decode(errors="replace")
-                if all(word in line for word in words):
-                    return int(entry.name)
+                with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                    line = (entry / "cmdline").read_bytes().decode(errors="replace")
+                    if all(word in line for word in words):
+                        return int(entry.name)
         raise LookupError(words)
 
     def worker(self, name: str) -> int:

@@ -18,7 +18,6 @@ from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from sandbox.gpu import InstalledGpu, gpus
-from server.web.scripts import shelf
 from worker.admin.findings import DoctorFinding, FindingState, Profile
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
@@ -65,6 +64,8 @@ def doctor(
 
 def examine(data: Path, port: int | None) -> list[DoctorFinding]:
     """Everything that is looked at, in the order in which a person would fix it. Nothing is changed."""
+    from server.web.scripts import shelf  # hosts of run workers have no server, and ask for help all the same
+
     listens = listening(data)
     asked = port or listens or _PORT
     return [

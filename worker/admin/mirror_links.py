@@ -34,6 +34,8 @@ _EXTENSIONS = {
     "font/woff2": ".woff2",
 }
 HTML, SVG, CSS = "text/html", "image/svg+xml", "text/css"
+_OF_PAGES = ("/assets/", "/static/")
+"""Where what all pages load stands: style sheets, scripts and icons."""
 SCRIPTS = ("text/javascript", "application/javascript")
 API = "/api/v1"
 
@@ -83,7 +85,7 @@ class MirroredSite:
         """Whether a mirror takes along what stands there."""
         path = address.partition("?")[0]
         own = (self.first, f"{API}{self.first}")
-        return path in own or path.startswith(("/static/", *(f"{beginning}/" for beginning in own)))
+        return path in own or path.startswith((*_OF_PAGES, *(f"{beginning}/" for beginning in own)))
 
     def file(self, address: str, kind: str) -> str:
         """The name of the file for what stands at `address` and is of the media type `kind`.
@@ -93,7 +95,7 @@ class MirroredSite:
         path, _, query = address.partition("?")
         if path.startswith(f"{API}{self.first}"):
             rest = ["api", *(path.removeprefix(f"{API}{self.first}").strip("/") or "challenge").split("/")]
-        elif path.startswith("/static/"):
+        elif path.startswith(_OF_PAGES):
             rest = path.strip("/").split("/")
         else:
             rest = [part for part in path.removeprefix(self.first).split("/") if part]

@@ -188,7 +188,7 @@ def _line(
         disclaimer=entry.disclaimer,
         prize=source.prize(entry),
         cells=[source.cell(entry, key) for key in keys],
-        link=view.link(opened="" if is_open else entry.team, page=view.page) + "#open",
+        link=view.link(opened="" if is_open else entry.team, page=view.page) + ("" if is_open else "#open"),
         compared=entry.team in view.compared,
         own=entry.team == own,
         opened=is_open,
