@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from contract.accounts import Scope
+from contract.ids import UserId
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.spec import Challenge, load_challenge
 from server.accounts.models import Account, TokenKind
@@ -213,8 +214,12 @@ def first_admin(served: tuple[str, SessionFactory]) -> tuple[str, str, str]:
 
 
 @pytest.fixture
-def admin(first_admin: tuple[str, str, str], clients: Clients) -> Person:
-    id_, email, token = first_admin
+def admin(first_admin: tuple[str, str, str], sessions: SessionFactory, clients: Clients) -> Person:
+    """The admin with a session of this test's own: of one person's the oldest ends for one more than twenty."""
+    id_, email, _ = first_admin
+    with unit_of_work(sessions) as session:
+        scopes = [Scope.READ, Scope.SUBMIT, Scope.ORGANIZE, Scope.ADMIN]
+        token, _ = issue(session, TokenKind.SESSION, name="log-in", user_id=UserId(UUID(id_)), scopes=scopes)
     return Person(http=clients(token), id=id_, email=email, token=token)
 
 
