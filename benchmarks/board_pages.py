@@ -116,5 +116,5 @@ class _Pages:
 
     def _page(self, template: str, **content: object) -> bytes:
         scope = {"type": "http", "method": "GET", "path": _HERE, "query_string": b"", "headers": []}
-        beside = {"looking": NOBODY, "frame": self._frame, "path": _HERE}
+        beside = {"looking": NOBODY, "frame": self._frame, "path": _HERE, "observing": False}
         return bytes(page(Request(scope), template, **{**beside, **content}).body)  # type: ignore[arg-type]
