@@ -138,7 +138,6 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 _templates.env.filters |= {
     "day": day,
-    "footnotes": footnotes,
     "lasting": lasting,
     "machine_time": machine_time,
     "moment": moment,

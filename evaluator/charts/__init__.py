@@ -17,7 +17,7 @@ from evaluator.charts._plots import MOST_DOTS, PlotRow, box_plot, group_plot, in
 from evaluator.charts._rank_sets import MOST_TEAMS, PlacedTeam, rank_sets
 from evaluator.charts._scale import WIDTH, Scale, is_drawn
 from evaluator.charts._scatter import scatter
-from evaluator.charts._significance import MOST_IN_MAP, ComparedPair, significance_map
+from evaluator.charts._significance import MOST_IN_MAP, ComparedPair, Order, significance_map
 from evaluator.charts._slope import MovedTeam, slope
 from evaluator.charts._timeline import TimelinePhase, timeline
 from evaluator.charts._weights import FirstShare, weights
@@ -36,6 +36,7 @@ __all__ = [
     "FirstShare",
     "GroupValue",
     "MovedTeam",
+    "Order",
     "Picture",
     "PlacedTeam",
     "PlotRow",

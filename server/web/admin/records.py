@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from contract.events import Subject
-from contract.notices import NoticeKind
+from contract.notices import MATRIX
 from contract.retention import Sweeping
 from contract.texts import Line
+from contract.webhooks import MOST
 from server.admin import event_log, storage
 from server.admin.audit_api import verify_audit
 from server.challenges.service import list_challenges
@@ -117,6 +118,7 @@ def list_webhooks(request: Request, session: SessionDep, reader: AdministratorDe
         request,
         "admin/webhooks.html",
         rail=ADMIN_RAIL,
-        webhooks=webhook_views.webhooks_out(session, found),
-        kinds=[kind.value for kind in NoticeKind],
+        listed=webhook_views.webhooks_out(session, found),
+        kinds=[(kind.value, row.tells) for kind, row in MATRIX.items()],
+        most=MOST,
     )

@@ -12,6 +12,7 @@ from contract.ids import TeamId
 from contract.notices import MATRIX, is_told
 from contract.teams import LASTS_DAYS, MOST_DAYS
 from contract.texts import Line, Name
+from contract.webhooks import MOST
 from server.agreements.service import Asked, asked_of
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
@@ -66,6 +67,7 @@ def team(
         lasts=[(days, f"{days} days") for days in (1, LASTS_DAYS, 14, MOST_DAYS)],
         usual=LASTS_DAYS,
         kinds=_KINDS,
+        most_webhooks=MOST,
     )
 
 

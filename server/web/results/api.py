@@ -18,7 +18,7 @@ from server.comparisons.sight import note_look, seen
 from server.comparisons.sureness import sureness_out
 from server.deps import SessionDep
 from server.errors import NotFound
-from server.leaderboard.views import leaderboard_out
+from server.leaderboard.answers import board_for
 from server.pages import page
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
@@ -27,7 +27,7 @@ from server.web.results import drawings
 
 router = APIRouter(include_in_schema=False, prefix="/challenges/{slug}/leaderboards/{phase}")
 
-_Track = Annotated[Annotated[str, Query(max_length=200)], Query()]
+_Track = Annotated[str, Query(max_length=200)]
 _Picture = Annotated[str, Query(max_length=200, description="A picture of the page, as a file")]
 _As = Literal["svg", "csv"]
 _GROUPED = 5  # entries whose groups are drawn beside each other
@@ -96,7 +96,7 @@ def compare(
     """Two to five entries of a board beside each other; with fewer, a form that asks for them."""
     challenge = get_challenge(session, slug)
     sight = seen(session, challenge, phase, track or None, visitor.user)
-    shown = leaderboard_out(session, challenge, phase, live=not sight.frozen)
+    shown = board_for(request, session, challenge, phase, visitor.user).out
     boards = next(one for one in shown.tracks if one.track == sight.track).boards
     filled = [one for one in boards if one.entries]
     chosen = next((one for one in filled if one.board == board), filled[0] if filled else None)

@@ -20,6 +20,7 @@ from evaluator.charts import (
     FirstShare,
     GroupValue,
     MovedTeam,
+    Order,
     Picture,
     PlacedTeam,
     TeamsDifference,
@@ -72,12 +73,10 @@ def of_tests(board: BoardSurenessOut, metric: MetricTestsOut, *, level: float) -
 
 
 def _compared(pair: PairTestOut) -> ComparedPair:
-    if pair.better is None:
-        return ComparedPair(pair.team, pair.other, "alike", pair.adjusted_in_track)
-    order = "ahead" if pair.better == pair.team else "behind"
-    return ComparedPair(
-        pair.team, pair.other, "ahead" if order == "ahead" else "behind", pair.adjusted_in_track
-    )
+    order: Order = "alike"
+    if pair.better is not None:
+        order = "ahead" if pair.better == pair.team else "behind"
+    return ComparedPair(pair.team, pair.other, order, pair.adjusted_in_track)
 
 
 def of_weights(sure: SurenessOut) -> Picture | None:
