@@ -5,8 +5,9 @@ What counts is processor time. Before, a page had every team on every board of e
 
 import gzip
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader
@@ -18,7 +19,7 @@ from server.__main__ import spare_what_stays
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.leaderboard.memory import Board
-from server.leaderboard.views import leaderboard_out
+from server.leaderboard.views import made_boards
 from server.pages import NOBODY, footnotes, moment, page
 from server.tables import open_database
 from server.web.frame import Frame, challenge_frame
@@ -60,7 +61,7 @@ def run() -> list[Comparison]:
             ),
             Comparison(
                 "board and page, not yet made, processor",
-                _side("500 teams", lambda: _Pages(*_made(sessions)).unified()),
+                _side("500 teams", lambda: _unified(*_made(sessions))),
                 Side("the bound", (_COLD,)),
             ),
         ]
@@ -69,8 +70,8 @@ def run() -> list[Comparison]:
 def _made(sessions: SessionFactory) -> tuple[Board, Frame]:
     with unit_of_work(sessions) as session:
         challenge = get_challenge(session, SLUG)
-        out = leaderboard_out(session, challenge, PHASE)
-        board = Board(out, challenge.spec, around_of(session, challenge, PHASE))
+        made = made_boards(session, challenge, PHASE)
+        board = Board(made, challenge.spec, around_of(session, challenge, PHASE))
         return board, challenge_frame(challenge, takes_part=False)
 
 
@@ -100,21 +101,28 @@ class _Pages:
 
     def unified(self) -> bytes:
         """A track over all boards."""
-        track = self._board.out.tracks[0]
-        view = View.of(_HERE, track.track, BoardQuery())
-        return self._page("boards/unified.html", **unified_page(self._board, track, view, None))
+        return _unified(self._board, self._frame)
 
     def task4(self) -> bytes:
         """One board of a track."""
-        track = self._board.out.tracks[0]
+        track = self._board.made.tracks[0]
         view = View.of(f"{_HERE}/boards/task4", track.track, BoardQuery())
-        return self._page("boards/board.html", **board_page(self._board, track, "task4", _HERE, view, None))
+        return _page(
+            self._frame, "boards/board.html", board_page(self._board, track, "task4", _HERE, view, None)
+        )
 
     def before(self) -> bytes:
         """All tracks and boards on one page."""
         return self._before.render(board=self._board.out, spec=self._board.spec).encode()
 
-    def _page(self, template: str, **content: object) -> bytes:
-        scope = {"type": "http", "method": "GET", "path": _HERE, "query_string": b"", "headers": []}
-        beside = {"looking": NOBODY, "frame": self._frame, "path": _HERE, "observing": False}
-        return bytes(page(Request(scope), template, **{**beside, **content}).body)  # type: ignore[arg-type]
+
+def _unified(board: Board, frame: Frame) -> bytes:
+    track = board.made.tracks[0]
+    view = View.of(_HERE, track.track, BoardQuery())
+    return _page(frame, "boards/unified.html", unified_page(board, track, view, None))
+
+
+def _page(frame: Frame, template: str, content: Mapping[str, Any]) -> bytes:
+    scope = {"type": "http", "method": "GET", "path": _HERE, "query_string": b"", "headers": []}
+    beside = {"looking": NOBODY, "frame": frame, "path": _HERE, "observing": False}
+    return bytes(page(Request(scope), template, **{**beside, **content}).body)

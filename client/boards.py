@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from client.terminal import is_plain
+from contract.certainty import CertaintyOut
 from contract.leaderboard import (
     PENDING,
     BoardOut,
-    CertaintyOut,
     LeaderboardOut,
     Marks,
     PlacesOut,

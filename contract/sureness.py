@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from contract.answers import Answer
-from contract.leaderboard import CertaintyOut, Marks, MetricOut, PlacesOut, ValueOut
+from contract.certainty import CertaintyOut
+from contract.leaderboard import Marks, MetricOut, PlacesOut, ValueOut
 
 
 class SurePlaceOut(Answer):

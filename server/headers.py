@@ -1,6 +1,7 @@
 """Headers that every answer has, whoever made it, and redirects that do not repeat how a request calls this server."""
 
 import re
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -34,15 +35,16 @@ class SafeHeaders:
 
         async def completed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                complete(MutableHeaders(scope=message), scope)
+                complete(MutableHeaders(scope=message), scope, message["status"])
             await send(message)
 
         await self._app(scope, receive, completed)
 
 
-def complete(headers: MutableHeaders, scope: Scope) -> None:
+def complete(headers: MutableHeaders, scope: Scope, status: int) -> None:
     """Adds what an answer to the request `scope` does not say itself."""
-    for name, value in _ALWAYS.items():
+    # A browser takes headers of "not modified" over into what it kept; that came with its own, a page's policy too.
+    for name, value in _ALWAYS.items() if status != HTTPStatus.NOT_MODIFIED else ():
         headers.setdefault(name, value)
     if (id_ := requests.id_of(scope)) is not None:
         headers[requests.HEADER] = id_

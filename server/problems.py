@@ -190,7 +190,9 @@ def _unexpected(request: Request, error: Exception) -> Response:
     _log.exception("unexpected_error", method=request.method, path=request.url.path)
     detail = "The server met an error of its own. Nothing was lost; try again, and tell the organizers if it stays."
     response = _answer(request, 500, ErrorCode.INTERNAL_ERROR, "Internal error", detail)
-    complete(response.headers, request.scope)  # made outside of the application's middleware
+    complete(
+        response.headers, request.scope, response.status_code
+    )  # made outside of the application's middleware
     return response
 
 

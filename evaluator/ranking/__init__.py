@@ -5,11 +5,12 @@ from evaluator.ranking._entry import choose_entry, deciding_metric
 from evaluator.ranking._explain import explain, rule_digest
 from evaluator.ranking._nobody import for_nobody
 from evaluator.ranking._prizes import awards_of
-from evaluator.ranking._rank import rank
+from evaluator.ranking._rank import rank, rank_track
 from evaluator.ranking._rows import (
     RankingError,
     Row,
     ScorerFailed,
+    TeamValues,
     check_range,
     check_rows,
     read_rows,
@@ -41,6 +42,7 @@ __all__ = [
     "Standing",
     "Standings",
     "Table",
+    "TeamValues",
     "Values",
     "aggregate_resamples",
     "awards_of",
@@ -55,6 +57,7 @@ __all__ = [
     "installed",
     "mean_ranks",
     "rank",
+    "rank_track",
     "rank_values",
     "ranked_columns",
     "read_rows",

@@ -29,15 +29,19 @@ def awards_of(
     """
     shared = places if winners is None else np.where(winners, 0, places)
     awards = [Award()] * len(places)
+    ordered, ordered_shared = np.sort(places[eligible]), np.sort(shared[eligible])
     for number in np.flatnonzero(eligible):
-        placement = 1 + int((places[eligible] < places[number]).sum())
-        awards[number] = Award(placement, _prize(prizes, shared[eligible], shared[number]))
+        placement = 1 + int(np.searchsorted(ordered, places[number]))
+        awards[number] = Award(placement, _prize(prizes, ordered_shared, shared[number]))
     return awards
 
 
 def _prize(prizes: Sequence[str], places: npt.NDArray[np.intp], place: int) -> str | None:
-    """What a place wins among `places`."""
-    better, sharing = int((places < place).sum()), int((places == place).sum())
+    """What a place wins among `places`, which are in order."""
+    better = int(np.searchsorted(places, place))
+    if better >= len(prizes):
+        return None
+    sharing = int(np.searchsorted(places, place, side="right")) - better
     won = prizes[better : better + sharing]
     if not won:
         return None

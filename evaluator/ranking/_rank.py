@@ -1,12 +1,13 @@
 """Standings of every track: the rule applied, then told team by team."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from evaluator.ranking._prizes import awards_of, leaders_of
-from evaluator.ranking._rows import RankingError, Row, check_rows
+from evaluator.ranking._rows import RankingError, Row, TeamValues, check_rows, check_values
 from evaluator.ranking._rule import Column
 from evaluator.ranking._standings import Standing, Standings
 from evaluator.ranking._table import Table
@@ -34,32 +35,88 @@ def rank(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> 
     tracks: dict[str, list[Row]] = {}
     for row in rows:
         tracks.setdefault(row.track, []).append(row)
-    return Standings({track: _standings(ranking, boards, scores) for track, scores in tracks.items()})
+    return Standings({track: _of_rows(ranking, boards, scores) for track, scores in tracks.items()})
 
 
-def _standings(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> tuple[Standing, ...]:
+def rank_track(
+    ranking: Ranking,
+    boards: Mapping[str, Board],
+    values: TeamValues,
+    *,
+    baselines: Collection[str] = (),
+    ineligible: Collection[str] = (),
+) -> tuple[Standing, ...]:
+    """Places within one track, as `rank` gives them, from values that are in order by team, board and metric already.
+
+    Args:
+        ranking: the rule; none over single cases, which are not among the values.
+        boards: of the challenge.
+        values: by team, board and metric; None or NaN where there is none, and what is not there counts as that.
+        baselines: teams that are shown without a rank and move nobody.
+        ineligible: teams that may win no prize.
+
+    Raises:
+        RankingError: an unknown board or metric, an infinite value, or weights that add up to nothing.
+    """
+    if not math.fsum(ranking.weights.get(board, 0) for board in boards) > 0:
+        raise RankingError("the weights of the boards add up to 0")
+    check_values(boards, values)
+    ranked = {team: found for team, found in values.items() if team not in baselines}
+    table = Table.of_values(boards, ranked)
+    return _standings(ranking, boards, table, _shown(boards, values), baselines, ineligible)
+
+
+def _of_rows(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> tuple[Standing, ...]:
+    values: dict[str, dict[str, dict[str, float | None]]] = {}
+    for row in rows:
+        values.setdefault(row.team, {}).setdefault(row.board, {})[row.metric] = row.value
+    baselines = {row.team for row in rows if row.is_baseline}
     ineligible = {row.team for row in rows if not row.eligible}
     table = Table.of(boards, rows)
-    shown = _shown(boards, rows)
+    return _standings(ranking, boards, table, _shown(boards, values), baselines, ineligible)
+
+
+def _standings(
+    ranking: Ranking,
+    boards: Mapping[str, Board],
+    table: Table,
+    shown: TeamValues,
+    baselines: Collection[str],
+    ineligible: Collection[str],
+) -> tuple[Standing, ...]:
     ranked = _ranked(ranking, boards, table, shown, ineligible) if table.teams else []
-    baselines = sorted({row.team for row in rows if row.is_baseline and row.scored is not None})
-    return (*ranked, *(_baseline(boards, team, shown[team], team not in ineligible) for team in baselines))
+    beside = [team for team in sorted(baselines) if team in shown and _has_any(shown[team])]
+    return (*ranked, *(_baseline(boards, team, shown[team], team not in ineligible) for team in beside))
 
 
-Shown = Mapping[str, Mapping[str, Mapping[str, float | None]]]  # team, board, metric
+def _has_any(values: Mapping[str, Mapping[str, float | None]]) -> bool:
+    return any(value is not None for found in values.values() for value in found.values())
 
 
-def _shown(boards: Mapping[str, Board], rows: Sequence[Row]) -> Shown:
-    shown: dict[str, dict[str, dict[str, float | None]]] = {}
-    for row in rows:
-        if row.team not in shown:
-            shown[row.team] = {name: dict.fromkeys(board.metrics) for name, board in boards.items()}
-        shown[row.team][row.board][row.metric] = row.scored
-    return shown
+def _shown(boards: Mapping[str, Board], values: TeamValues) -> TeamValues:
+    """Every metric of every board, None where there is no number."""
+    absent = {name: dict.fromkeys(board.metrics) for name, board in boards.items()}
+    return {
+        team: {
+            name: {**absent[name], **{key: _number(value) for key, value in found[name].items()}}
+            if name in found
+            else absent[name]
+            for name in boards
+        }
+        for team, found in values.items()
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
 
 
 def _ranked(
-    ranking: Ranking, boards: Mapping[str, Board], table: Table, shown: Shown, ineligible: set[str]
+    ranking: Ranking,
+    boards: Mapping[str, Board],
+    table: Table,
+    shown: TeamValues,
+    ineligible: Collection[str],
 ) -> list[Standing]:
     ranks = table.ranks(ranking)
     eligible = np.array([team not in ineligible for team in table.teams])
@@ -69,6 +126,7 @@ def _ranked(
     awards = awards_of(prizes, ranks.places, eligible & counts)
     first = leaders_of(ranks.places.astype(np.float64), eligible)
     first_on = {name: leaders_of(row, eligible) for name, row in zip(boards, ranks.boards, strict=True)}
+    metrics, tasks, overall = _numbers(ranks.metrics.T), _numbers(ranks.boards.T), _numbers(ranks.overall)
     by_place = sorted(enumerate(table.teams), key=lambda pair: (ranks.places[pair[0]], pair[1]))
     return [
         Standing(
@@ -76,9 +134,9 @@ def _ranked(
             baseline=False,
             eligible=team not in ineligible,
             values=shown[team],
-            metric_ranks=_by_board(table.columns, ranks.metrics[:, number]),
-            task_ranks=dict(zip(boards, map(_number, ranks.boards[:, number]), strict=True)),
-            overall=_number(ranks.overall[number]),
+            metric_ranks=_by_board(table.columns, metrics[number]),
+            task_ranks=dict(zip(boards, tasks[number], strict=True)),
+            overall=overall[number],
             placement=int(ranks.places[number]),
             eligible_placement=awards[number].eligible_placement,
             prize=awards[number].prize,
@@ -89,15 +147,18 @@ def _ranked(
     ]
 
 
-def _by_board(columns: Sequence[Column], ranks: Values) -> dict[str, dict[str, float | None]]:
+def _by_board(columns: Sequence[Column], ranks: Sequence[float | None]) -> dict[str, dict[str, float | None]]:
     boards: dict[str, dict[str, float | None]] = {}
     for column, place in zip(columns, ranks, strict=True):
-        boards.setdefault(column.board, {})[column.metric] = _number(place)
+        boards.setdefault(column.board, {})[column.metric] = place
     return boards
 
 
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _numbers(ranks: Values) -> Any:
+    """As lists of the same shape, with None for what is no number."""
+    told = ranks.astype(object)
+    told[~np.isfinite(ranks)] = None
+    return told.tolist()
 
 
 def _baseline(

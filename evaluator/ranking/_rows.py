@@ -54,25 +54,49 @@ class Row:
         return None if self.value is None or math.isnan(self.value) else self.value
 
 
+TeamValues = Mapping[str, Mapping[str, Mapping[str, float | None]]]
+"""Values by team, board and metric."""
+
+
 def check_rows(boards: Mapping[str, Board], rows: Collection[Row]) -> None:
     """Refuse rows that name what does not exist, stand twice or contradict each other.
 
     Raises:
         RankingError: naming the first such row.
     """
-    seen: set[tuple[str, str, str, str]] = set()
+    columns: dict[tuple[str, str], set[tuple[str, str]]] = {}
     kinds: dict[tuple[str, str], tuple[bool, bool]] = {}
     for row in rows:
-        _check_names(boards, row)
-        key = (row.track, row.team, row.board, row.metric)
-        if key in seen:
+        entrant, column = (row.track, row.team), (row.board, row.metric)
+        if column not in columns:
+            _check_names(boards, row)
+            columns[column] = set()
+        _check_finite(row)
+        if entrant in columns[column]:
             raise RankingError(
                 f"{_at(row)}{row.team!r} has {row.metric} of {row.board} twice in track {row.track}"
             )
-        seen.add(key)
+        columns[column].add(entrant)
         kind = (row.is_baseline, row.eligible)
-        if kinds.setdefault(key[:2], kind) != kind:
+        if kinds.setdefault(entrant, kind) != kind:
             raise RankingError(f"{_at(row)}{row.team!r} is a baseline, or eligible, in some rows only")
+
+
+def check_values(boards: Mapping[str, Board], values: TeamValues) -> None:
+    """Refuse values that name what does not exist, or that cannot be ranked.
+
+    Raises:
+        RankingError: naming the first such value.
+    """
+    known: set[tuple[str, str]] = set()
+    for team, found in values.items():
+        for board, metrics in found.items():
+            for metric, value in metrics.items():
+                if (board, metric) not in known:
+                    _check_names(boards, Row(team, "", board, metric, value))
+                    known.add((board, metric))
+                if value is not None and math.isinf(value):
+                    _check_finite(Row(team, "", board, metric, value))
 
 
 def _check_names(boards: Mapping[str, Board], row: Row) -> None:
@@ -82,6 +106,9 @@ def _check_names(boards: Mapping[str, Board], row: Row) -> None:
     if row.metric not in metrics:
         known = ", ".join(metrics)
         raise RankingError(f"{_at(row)}{row.board} has no metric {row.metric!r}; its metrics are {known}")
+
+
+def _check_finite(row: Row) -> None:
     if row.value is not None and math.isinf(row.value):
         raise RankingError(f"{_at(row)}an infinite value cannot be ranked")
 
@@ -123,6 +150,7 @@ def read_rows(path: Path, tracks: Collection[str], boards: Mapping[str, Board] |
     if boards is not None:
         for row in rows:
             _check_names(boards, row)
+            _check_finite(row)
             check_range(row, boards[row.board].metrics[row.metric].metric)
     return rows
 

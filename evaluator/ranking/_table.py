@@ -1,13 +1,13 @@
 """The scores of one track as arrays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
 from evaluator.ranking._cases import aggregate, case_terms
-from evaluator.ranking._rows import RankingError, Row
+from evaluator.ranking._rows import RankingError, Row, TeamValues
 from evaluator.ranking._rule import Column, Ranks, columns_of, rank_values, ranked_columns, rounded
 from evaluator.ranking._ties import Values
 from evaluator.spec import Board, Ranking
@@ -33,18 +33,28 @@ class Table:
         Raises:
             RankingError: two teams have different numbers of cases in one metric.
         """
+        entries: dict[str, dict[str, dict[str, float | None]]] = {}
+        for row in rows:
+            if not row.is_baseline:
+                entries.setdefault(row.team, {}).setdefault(row.board, {})[row.metric] = row.value
+        table = cls.of_values(boards, entries)
+        return replace(table, cases=_all_cases(table.columns, table.teams, rows))
+
+    @classmethod
+    def of_values(cls, boards: Mapping[str, Board], entries: TeamValues) -> Self:
+        """The table of one track's values, without those of single cases. A team appears if one of them is a number."""
         columns = columns_of(boards)
-        entries = {(row.board, row.metric, row.team): row for row in rows if not row.is_baseline}
-        teams = tuple(sorted({row.team for row in entries.values() if row.scored is not None}))
-        values = np.array(
-            [[_value(entries.get((*column.key, team))) for team in teams] for column in columns]
-        )
-        cases = {
-            number: scores
-            for number, column in enumerate(columns)
-            if (scores := _cases(column, [entries.get((*column.key, team)) for team in teams])) is not None
-        }
-        return cls(teams, columns, values.reshape(len(columns), len(teams)), cases)
+        values = np.full((len(entries), len(columns)), np.nan)
+        line = {column.key: number for number, column in enumerate(columns)}
+        order = sorted(entries)
+        for number, team in enumerate(order):
+            for board, found in entries[team].items():
+                for metric, value in found.items():
+                    if value is not None:
+                        values[number, line[board, metric]] = value
+        known = ~np.isnan(values).all(axis=1)
+        teams = tuple(team for team, has_any in zip(order, known, strict=True) if has_any)
+        return cls(teams, columns, np.ascontiguousarray(values[known].T))
 
     def ranked_values(self, ranking: Ranking) -> Values:
         """What the rule ranks, (columns, teams): values, medians, mean ranks or wins, rounded as it says.
@@ -91,8 +101,16 @@ class Table:
         )
 
 
-def _value(row: Row | None) -> float:
-    return np.nan if row is None or row.scored is None else row.scored
+def _all_cases(columns: Sequence[Column], teams: Sequence[str], rows: Sequence[Row]) -> dict[int, Values]:
+    """The values of single cases of each column that has them."""
+    entries = {(row.board, row.metric, row.team): row for row in rows if row.per_case and not row.is_baseline}
+    if not entries:
+        return {}
+    return {
+        number: scores
+        for number, column in enumerate(columns)
+        if (scores := _cases(column, [entries.get((*column.key, team)) for team in teams])) is not None
+    }
 
 
 def _cases(column: Column, rows: Sequence[Row | None]) -> Values | None:

@@ -34,7 +34,19 @@ def tied_ranks(values: Values, *, ties: str, higher_is_better: bool) -> Values:
 
 def _group_starts(ordered: Values) -> npt.NDArray[np.bool_]:
     """Where a group of equals begins. Measured from its first member, so a chain of small steps has an end."""
-    columns = np.ascontiguousarray(np.moveaxis(ordered, -1, 0))
+    starts = np.ones(ordered.shape, dtype=bool)
+    with np.errstate(invalid="ignore"):
+        steps = np.diff(ordered, axis=-1)
+        starts[..., 1:] = steps > TOLERANCE
+        chains = ((steps > 0) & (steps <= TOLERANCE)).any(axis=-1)
+    if chains.any():  # rare: elsewhere all members of a group are the same number, its first
+        starts[chains] = _starts_in_chains(ordered[chains])
+    return starts
+
+
+def _starts_in_chains(ordered: Values) -> npt.NDArray[np.bool_]:
+    """The same one by one, (rows, teams): a step from a group's first member may be several small ones."""
+    columns = np.ascontiguousarray(ordered.T)
     starts = np.ones(columns.shape, dtype=bool)
     first = columns[:1]
     with np.errstate(invalid="ignore"):  # two missing values: inf − inf
@@ -42,7 +54,7 @@ def _group_starts(ordered: Values) -> npt.NDArray[np.bool_]:
             here = columns[number : number + 1]
             starts[number] = (here - first > TOLERANCE)[0]
             first = np.where(starts[number : number + 1], here, first)
-    return np.moveaxis(starts, 0, -1)
+    return starts.T
 
 
 def _shared(starts: npt.NDArray[np.bool_], ties: str) -> Values:

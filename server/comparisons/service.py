@@ -143,7 +143,7 @@ def _metric(
     wanted = len(own) * (len(own) - 1) // 2
     untold = None
     if tests.test is not None and len(told.pairs) < wanted:
-        unranked = any(not one.ranked for one in own)
+        unranked = any(not one.who.ranked for one in own)
         untold = _UNRANKED if unranked else _SOME
     return ComparedMetricOut.of(
         told, untold=untold, cases=in_rows(columns, sight.decimals) if any(columns) else None

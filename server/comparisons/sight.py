@@ -19,7 +19,7 @@ from server.errors import NotFound
 from server.leaderboard import service
 from server.leaderboard.bases import InForce, case_counts, in_force
 from server.leaderboard.service import Attempt, Found
-from server.leaderboard.views import tracks_out
+from server.leaderboard.views import made_tracks
 from server.organizers.access import observes
 
 _HIDDEN = "Values of single cases and of groups are shown once organizers have released the leaderboard of this phase."
@@ -115,7 +115,7 @@ def board_of(session: Session, sight: Sight, board: str) -> tuple[BoardOut, dict
         raise NotFound(ErrorCode.UNKNOWN_BOARD, f"There is no board {board!r}. Boards: {boards}.")
     mine = [one for one in sight.counted if one.track == sight.track]
     cases = case_counts(session, sight.force)
-    tracks = tracks_out(sight.spec, Found(mine, []), decimals=sight.decimals, cases=cases)
+    tracks = made_tracks(sight.spec, Found(mine, []), decimals=sight.decimals, cases=cases)
     track = next(one for one in tracks if one.track == sight.track)
-    shown = next(one for one in track.boards if one.board == board)
-    return shown, {one.team.name: one for one in mine if one.board == board}
+    shown = next(one for one in track.boards if one.head.board == board)
+    return shown.out, {one.team.name: one for one in mine if one.board == board}

@@ -11,7 +11,7 @@ from server.challenges.models import Challenge
 from server.leaderboard.memory import Board, Memory
 from server.leaderboard.negotiation import Rendered, asked_for, rendered
 from server.leaderboard.service import sees_live
-from server.leaderboard.views import leaderboard_out
+from server.leaderboard.views import made_boards
 
 
 def board_answer(
@@ -55,8 +55,8 @@ def shared_answer(request: Request, response: Response) -> Response:
 
 
 def _live(memory: Memory, session: Session, challenge: Challenge, phase: str) -> Board:
-    out = leaderboard_out(session, challenge, phase, live=True)
-    return Board(out, challenge.spec, memory.around(session, challenge, phase))
+    made = made_boards(session, challenge, phase, live=True)
+    return Board(made, challenge.spec, memory.around(session, challenge, phase))
 
 
 def _sent(request: Request, found: Rendered) -> Response:

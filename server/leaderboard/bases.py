@@ -3,9 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import DateTime, Text, cast, func, literal, select, true
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from evaluator.bases import (
 )
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge, SpecVersion
+from server.database import plain_rows
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.ticks import is_shown, shown_at
@@ -41,12 +43,14 @@ class InForce:
     boards: Mapping[str, Base]
     until: datetime | None = None
     # Few bases scored many evaluations: what differs is found once for each.
-    known: dict[tuple[str, DatasetId, SpecVersionId, str | None], list[str]] = field(default_factory=dict)
+    known: dict[tuple[str, int, int, str | None], list[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A scored evaluation with what decides on its base, and its times. `how`: `scored_with` as text."""
+class Scored(NamedTuple):
+    """A scored evaluation with what decides on its base, and its times. `how`: `scored_with` as text.
+
+    A tuple, for a large phase has thousands.
+    """
 
     id: EvaluationId
     team_id: TeamId
@@ -123,7 +127,7 @@ def digests_of(session: Session, now: InForce) -> dict[str, str]:
 
 def differences(evaluation: Scored, board: str, now: InForce) -> list[str]:
     """What keeps an evaluation from a board of its task, in words; nothing if it is of the base in force."""
-    key = (board, evaluation.dataset_id, evaluation.spec_version_id, evaluation.how)
+    key = (board, evaluation.dataset_id.int, evaluation.spec_version_id.int, evaluation.how)
     if (found := now.known.get(key)) is None:
         found = now.known[key] = _differences(evaluation, board, now)
     return found
@@ -158,7 +162,8 @@ def scored(
     hidden = shown and challenge.spec.phases[phase].hidden
     seen = is_shown(session, Evaluation.finished_at, at=moment) if hidden else true()
     by_then = true() if moment is None else Evaluation.finished_at <= moment
-    rows = session.execute(
+    rows = plain_rows(
+        session,
         select(
             Evaluation.id,
             Evaluation.team_id,
@@ -179,12 +184,12 @@ def scored(
             seen,
             by_then,
         )
-        .order_by(Evaluation.created_at, Evaluation.id)
+        .order_by(Evaluation.created_at, Evaluation.id),
     )
-    found = [Scored(*row) for row in rows]
+    found = [Scored._make(row) for row in rows]
     _keep_runs(session, {entry.spec_version_id for entry in found} - _RUNS.keys())
     if supposed.merged:
-        return [replace(entry, team_id=supposed.merged.get(entry.team_id, entry.team_id)) for entry in found]
+        return [entry._replace(team_id=supposed.merged.get(entry.team_id, entry.team_id)) for entry in found]
     return found
 
 

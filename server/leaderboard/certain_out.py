@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from contract.leaderboard import CertaintyOut, DecisionOut, WarningOut
+from contract.certainty import CertaintyOut, DecisionOut, WarningOut
 from evaluator.comparison import CertainPlaces
 
 

@@ -39,7 +39,7 @@ class Known:
 def ranked_attempts(spec: Spec, counted: Iterable[Attempt], track: str) -> list[Attempt]:
     """What the places of a track follow from; published values tell nothing of how sure they are."""
     boards = installed(spec.boards)
-    ranked = (one for one in counted if one.track == track and one.ranked and one.published is None)
+    ranked = (one for one in counted if one.track == track and one.who.ranked and one.published is None)
     return [one for one in ranked if one.board in boards]
 
 
@@ -49,8 +49,12 @@ def key_of(spec: Spec, counted: Iterable[Attempt], track: str) -> str | None:
     That is the rule, the boards with the metrics and the code that are installed, and of each team that is ranked its
     evaluations: what an evaluation was scored with is never changed. Dates of a phase are none of it.
     """
+    return _key(spec, ranked_attempts(spec, counted, track), track)
+
+
+def _key(spec: Spec, mine: Sequence[Attempt], track: str) -> str | None:
+    """The same of those that are ranked."""
     boards = installed(spec.boards)
-    mine = ranked_attempts(spec, counted, track)
     if not mine or not sum(spec.ranking.weights[name] for name in boards) > 0:
         return None
     rule = [
@@ -58,7 +62,8 @@ def key_of(spec: Spec, counted: Iterable[Attempt], track: str) -> str | None:
         {key: one.model_dump(mode="json") for key, one in boards.items()},
     ]
     entries = sorted(
-        [one.team_id, one.board, one.team.eligible, one.draws, str(one.evaluation)] for one in mine
+        (one.who.key, one.board, one.who.eligible, one.draws, one.evaluation and one.evaluation.hex)
+        for one in mine
     )
     told = json.dumps([evaluator_version(), rule, track, entries], separators=(",", ":"))
     return "sha256:" + hashlib.sha256(told.encode()).hexdigest()
@@ -88,7 +93,7 @@ def _valued(spec: Spec, counted: Sequence[Attempt], track: str) -> str | None:
     mine = ranked_attempts(spec, counted, track)
     if all(score.value is None for one in mine for score in one.scores.values()):
         return None
-    return key_of(spec, counted, track)
+    return _key(spec, mine, track)
 
 
 def _query(keys: Iterable[str]) -> Select[KeptCertainty]:

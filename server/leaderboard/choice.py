@@ -5,13 +5,13 @@ The server says which attempts may be compared, and the rule which of these coun
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from contract.ids import EvaluationId, TeamId
+from contract.ids import EvaluationId
 from contract.statuses import EvaluationStatus
 from evaluator.ranking import choose_entry, deciding_metric
 from server.challenges.models import Challenge
@@ -24,8 +24,7 @@ Values = Mapping[EvaluationId, float | None]
 """Of each evaluation, what decides whether it is its team's best."""
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(NamedTuple):
     """An evaluation that a board shows for its team; `differs` says why it is not of the base in force."""
 
     board: str
@@ -52,22 +51,28 @@ def chosen(
         for task in now.spec.tasks:
             if now.spec.boards_of(task):
                 values |= _values(session, challenge, phase, task, *deciding_metric(now.spec.boards_of(task)))
-    return [choice for board in now.spec.boards for choice in _of_board(board, evaluations, now, values)]
+    by_task: dict[str, list[Scored]] = {task: [] for task in now.spec.tasks}
+    for evaluation in evaluations:
+        by_task.setdefault(evaluation.task, []).append(evaluation)
+    return [
+        choice
+        for name, board in now.spec.boards.items()
+        for choice in _of_board(name, by_task[board.task], now, values)
+    ]
 
 
 def _of_board(board: str, evaluations: Sequence[Scored], now: InForce, values: Values) -> Iterator[Chosen]:
-    """What `board` has; `evaluations` come oldest first."""
-    attempts: dict[tuple[TeamId, str], list[Scored]] = defaultdict(list)
-    others: dict[tuple[TeamId, str], Chosen] = {}
+    """What `board` has of the evaluations of its task, which come oldest first."""
+    # An id goes by its number: a UUID's own hash is slow, and a large board asks for thousands.
+    attempts: dict[tuple[int, str], list[Scored]] = defaultdict(list)
+    others: dict[tuple[int, str], Chosen] = {}
     for evaluation in evaluations:
-        if evaluation.task != now.spec.boards[board].task:
-            continue
-        key = (evaluation.team_id, evaluation.track)
+        key = (evaluation.team_id.int, evaluation.track)
         if differs := differences(evaluation, board, now):
             others[key] = Chosen(board, evaluation, tuple(differs))
             continue
         attempts[key].append(evaluation)
-        if now.spec.ranking.entry == "latest":
+        if others and now.spec.ranking.entry == "latest":
             others.pop(key, None)
     for found in attempts.values():
         yield Chosen(board, _counting(found, now, values))

@@ -17,15 +17,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from contract.leaderboard import LeaderboardOut
+from contract.leaderboard import LeaderboardHead, LeaderboardOut
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge
 from server.leaderboard.around import NOTHING, Around, Surroundings, nothing
 from server.leaderboard.bases import next_shown
 from server.leaderboard.changes import Changes
+from server.leaderboard.made import MadeBoards
 from server.leaderboard.negotiation import Rendered
 from server.leaderboard.service import require_visible
-from server.leaderboard.views import leaderboard_out
+from server.leaderboard.views import made_boards
 
 MOST_SECONDS = 30.0
 _MOST_BOARDS = 64
@@ -36,11 +37,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Board:
-    """A leaderboard and what is needed to show it."""
+    """The leaderboards of a phase and what is needed to show them."""
 
-    out: LeaderboardOut
+    made: MadeBoards
     spec: Spec
     around: Around = NOTHING
+
+    @property
+    def out(self) -> LeaderboardOut:
+        """With all entries, which takes time when it is asked for first."""
+        return self.made.out
 
 
 @dataclass(frozen=True)
@@ -124,9 +130,9 @@ class Memory:
         began, count = time.monotonic(), self.changes.count
         session.expire_all()  # what was read before is older than `count` says
         require_visible(session, challenge, phase, None)
-        out = leaderboard_out(session, challenge, phase)
-        board = Board(out, challenge.spec, self.around(session, challenge, phase))
-        until = began + min(MOST_SECONDS, _seconds_left(out, next_shown(session, challenge, phase)))
+        made = made_boards(session, challenge, phase)
+        board = Board(made, challenge.spec, self.around(session, challenge, phase))
+        until = began + min(MOST_SECONDS, _seconds_left(made.head, next_shown(session, challenge, phase)))
         rendered: dict[str, Rendered] = {}
         before = self._kept.get((challenge.slug, phase))
         if before is not None and _same(before.board, board):
@@ -140,15 +146,17 @@ def _same(before: Board, after: Board) -> bool:
 
     That entries are evaluated again is for organizers: a board that was made anew for it would tell by its time.
     """
-    out = before.out.model_copy(update={"at": after.out.at})
-    return out == after.out and replace(before.around, again=after.around.again) == after.around
+    if replace(before.around, again=after.around.again) != after.around:
+        return False
+    head = before.made.head.model_copy(update={"at": after.made.head.at})
+    return head == after.made.head and before.out.tracks == after.out.tracks
 
 
-def _seconds_left(out: LeaderboardOut, shown: datetime | None) -> float:
+def _seconds_left(head: LeaderboardHead, shown: datetime | None) -> float:
     """Until the clock alone changes what the board says."""
     ahead = [
-        (moment - out.at).total_seconds()
-        for moment in (out.opens, out.closes, out.freezes, shown)
+        (moment - head.at).total_seconds()
+        for moment in (head.opens, head.closes, head.freezes, shown)
         if moment is not None
     ]
     return min((seconds for seconds in ahead if seconds > 0), default=MOST_SECONDS)

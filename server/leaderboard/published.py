@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from contract.leaderboard import TrackOut
 from contract.published import PublishedOut
+from server.leaderboard.made import MadeTrack
 from server.pages import moment
 from server.published.models import PublishedResults
 
@@ -17,7 +17,7 @@ _MOST = 12
 """Teams that one sentence names."""
 
 
-def published_out(results: PublishedResults | None, tracks: Sequence[TrackOut]) -> PublishedOut | None:
+def published_out(results: PublishedResults | None, tracks: Sequence[MadeTrack]) -> PublishedOut | None:
     """What is to be said of published results and of the places that `tracks` gives them; None where there are none."""
     if results is None:
         return None
@@ -29,7 +29,7 @@ def published_out(results: PublishedResults | None, tracks: Sequence[TrackOut]) 
     )
 
 
-def _sentences(results: PublishedResults, tracks: Sequence[TrackOut]) -> Iterator[str]:
+def _sentences(results: PublishedResults, tracks: Sequence[MadeTrack]) -> Iterator[str]:
     source = "" if results.source is None else f" from {results.source}"
     yield (
         f"Published results, imported {moment(results.created_at)}{source}: nothing was run here. Places and ranks are "
@@ -41,7 +41,7 @@ def _sentences(results: PublishedResults, tracks: Sequence[TrackOut]) -> Iterato
     yield _ABSENT
 
 
-def _of_track(track: TrackOut) -> Iterator[str]:
+def _of_track(track: MadeTrack) -> Iterator[str]:
     yield from _of_places(track)
     ranks = [*_means(track), *_ranks(track)]
     if rounded := [text for text, by_rounding in ranks if by_rounding]:
@@ -50,11 +50,11 @@ def _of_track(track: TrackOut) -> Iterator[str]:
         yield f"{_in(track)}these ranks were published as others than they are here: {_listed(others)}. {_WHY}"
 
 
-def _in(track: TrackOut) -> str:
+def _in(track: MadeTrack) -> str:
     return f"In the {track.track} track "
 
 
-def _of_places(track: TrackOut) -> Iterator[str]:
+def _of_places(track: MadeTrack) -> Iterator[str]:
     told = [one for one in track.unified if one.published_placement is not None and one.placement is not None]
     moved = [one for one in told if one.placement != one.published_placement]
     if moved:
@@ -64,7 +64,7 @@ def _of_places(track: TrackOut) -> Iterator[str]:
         yield f"{_in(track)}all places are as they were published."
 
 
-def _means(track: TrackOut) -> Iterator[tuple[str, bool]]:
+def _means(track: MadeTrack) -> Iterator[tuple[str, bool]]:
     """The mean ranks that were published as another number, and whether rounding explains it."""
     for one in track.unified:
         if _differ(one.published_overall, one.overall):
@@ -72,8 +72,8 @@ def _means(track: TrackOut) -> Iterator[tuple[str, bool]]:
             yield named, _rounds(one.published_overall, one.overall)
 
 
-def _ranks(track: TrackOut) -> Iterator[tuple[str, bool]]:
-    for board in track.boards:
+def _ranks(track: MadeTrack) -> Iterator[tuple[str, bool]]:
+    for board in (made.out for made in track.boards):
         for entry in board.entries:
             if _differ(entry.published_rank, entry.rank):
                 named = f"{entry.team} on {board.board} {entry.published_rank:g}, here {entry.rank:.3g}"

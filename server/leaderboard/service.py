@@ -1,25 +1,26 @@
 """From scores to leaderboards."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid5
 
-from sqlalchemy import Uuid, any_, literal, select
+from sqlalchemy import Uuid, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from evaluator.ranking import Row, Standings, installed, rank
+from evaluator.ranking import Row, Standing, installed, rank, rank_track
+from evaluator.spec import Board
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import User
 from server.challenges.models import Challenge
 from server.challenges.service import frozen_since, get_phase, is_sealed
 from server.clock import now as now_of
+from server.database import plain_rows
 from server.errors import Forbidden, NotFound
 from server.evaluations.result_models import Score
 from server.evaluations.ticks import shown_at
@@ -45,15 +46,36 @@ class PublishedRanks:
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """What a team has on one board of a track, by metric.
+class Who:
+    """A team, with what is asked of it for each of its entries: a large board has thousands of them."""
+
+    team: Team
+
+    @cached_property
+    def key(self) -> str:
+        """Its id, as everything that is made of a board names it."""
+        return str(self.team.id)
+
+    @cached_property
+    def ranked(self) -> bool:
+        """Whether it is one of those that are ranked."""
+        return not self.team.is_baseline and self.team.disqualified is None
+
+    @cached_property
+    def eligible(self) -> bool:
+        """Whether it may win a prize."""
+        return self.team.eligible
+
+
+class Attempt(NamedTuple):
+    """What a team has on one board of a track, by metric. A tuple, for a large board has thousands.
 
     differs: why it is not of the base in force. bootstrap: how its cases were drawn, and the level of its intervals;
     None where that was not kept. draws: the version of how they were drawn; the first was not kept. published: where it
     is no evaluation, the ranks that were published of it.
     """
 
-    team: Team
+    who: Who
     track: str
     board: str
     submitted_at: datetime
@@ -65,15 +87,15 @@ class Attempt:
     evaluation: EvaluationId | None = None
     published: PublishedRanks | None = None
 
-    @cached_property
-    def team_id(self) -> str:
-        """Its team's id, as everything that is made of a board names it."""
-        return str(self.team.id)
+    @property
+    def team(self) -> Team:
+        """Whose it is."""
+        return self.who.team
 
-    @cached_property
-    def ranked(self) -> bool:
-        """Whether its team is one of those that are ranked."""
-        return not self.team.is_baseline and self.team.disqualified is None
+    @property
+    def team_id(self) -> str:
+        """The key of whose it is."""
+        return self.who.key
 
 
 @dataclass(frozen=True)
@@ -125,41 +147,49 @@ def attempts(
     if (results := results_of(session, challenge.id, phase)) is not None:
         return Found(_published(results), [], results)
     teams = supposed.teams_of(session, challenge)
+    hidden = {key.int for key, team in teams.items() if team.hidden}
     listed = [
         choice
         for choice in chosen(session, challenge, phase, now, shown=shown, supposed=supposed)
-        if not teams[choice.evaluation.team_id].hidden
+        if choice.evaluation.team_id.int not in hidden
     ]
     scores = _scores(session, listed, with_cases=now.spec.ranking.needs_cases) if with_scores else {}
     found = Found([], [], hidden=frozenset(str(key) for key, team in teams.items() if team.hidden))
-    hidden = now.spec.phases[phase].hidden
+    everybody = {key.int: Who(team) for key, team in teams.items()}
+    held_back = now.spec.phases[phase].hidden
     for choice in listed:
-        own = scores.get((choice.evaluation.id, choice.board), {})
-        attempt = _attempt(choice, teams[choice.evaluation.team_id], own, hidden=hidden)
+        own = scores.get(choice.evaluation.id.int, {}).get(choice.board, {})
+        attempt = _attempt(choice, everybody[choice.evaluation.team_id.int], own, hidden=held_back)
         (found.otherwise if choice.differs else found.counted).append(attempt)
     return found
 
 
 def _scores(
     session: Session, shown: Iterable[Chosen], *, with_cases: bool
-) -> Mapping[tuple[EvaluationId, str], Mapping[str, Measured]]:
-    """The scores of what is shown, by evaluation and board; of everything else none is loaded."""
-    ids = list({choice.evaluation.id for choice in shown})
+) -> Mapping[int, Mapping[str, Mapping[str, Measured]]]:
+    """The scores of what is shown, by evaluation's number, board and metric; of everything else none is loaded."""
+    numbers = list({choice.evaluation.id.int: None for choice in shown})
+    # As one text, and answered by their positions: thousands of ids take longer to be written and read than values.
+    text = ",".join(f"{number:032x}" for number in numbers)
+    asked = func.unnest(cast(func.string_to_array(text, ","), ARRAY(Uuid)))
+    listed = asked.table_valued("id", with_ordinality="position", name="asked").render_derived()
     columns = (*MEASURED, Score.per_case) if with_cases else MEASURED
-    query = select(*columns).where(Score.evaluation_id == any_(literal(ids, ARRAY(Uuid))))
-    found: dict[tuple[EvaluationId, str], dict[str, Measured]] = defaultdict(dict)
-    for score in (Measured(*row) for row in session.execute(query)):
-        found[score.evaluation_id, score.board][score.metric] = score
-    return found
+    query = select(listed.c.position, *columns).join_from(listed, Score, Score.evaluation_id == listed.c.id)
+    found: list[dict[str, dict[str, Measured]]] = [{} for _ in numbers]
+    for row in plain_rows(session, query):
+        told: Sequence[Any] = row[1:]
+        score = Measured(*told)
+        found[row[0] - 1].setdefault(score.board, {})[score.metric] = score
+    return dict(zip(numbers, found, strict=True))
 
 
-def _attempt(one: Chosen, team: Team, scores: Mapping[str, Measured], *, hidden: bool) -> Attempt:
+def _attempt(one: Chosen, who: Who, scores: Mapping[str, Measured], *, hidden: bool) -> Attempt:
     ended = one.evaluation.finished_at
     if hidden and ended is not None:
         ended = shown_at(one.evaluation.created_at, ended)
     base = one.evaluation.scored_with(one.board) or {}
     return Attempt(
-        team=team,
+        who=who,
         track=one.evaluation.track,
         board=one.board,
         submitted_at=one.evaluation.created_at,
@@ -176,7 +206,7 @@ def _published(results: PublishedResults) -> list[Attempt]:
     """Published results as boards show them. Their teams and scores belong to no session: there are no such rows."""
     return [
         Attempt(
-            team=_published_team(results, team),
+            who=who,
             track=team.track,
             board=board,
             submitted_at=results.created_at,
@@ -185,6 +215,7 @@ def _published(results: PublishedResults) -> list[Attempt]:
             published=PublishedRanks(found.rank, team.overall, team.placement),
         )
         for team in results.content.teams
+        for who in (Who(_published_team(results, team)),)
         for board, found in team.boards.items()
     ]
 
@@ -212,35 +243,54 @@ def _to_the_minute(at: datetime | None) -> datetime | None:
     return None if at is None else at.replace(second=0, microsecond=0)
 
 
-def rows(found: Iterable[Attempt], *, with_cases: bool = False) -> list[Row]:
-    """The scores as the evaluator ranks them; teams go by their id, which no renaming changes.
+def standings(spec: Spec, found: Iterable[Attempt]) -> Mapping[str, Sequence[Standing]]:
+    """Places within each track, by the metrics that are installed; teams go by their id, which no renaming changes.
 
     Who is disqualified is shown as a baseline is: with values, without a rank, moving nobody.
     """
+    boards = installed(spec.boards)
+    if not sum(spec.ranking.weights[name] for name in boards) > 0:
+        return {}
+    counted = [attempt for attempt in found if attempt.board in boards]
+    if spec.ranking.needs_cases:
+        return rank(spec.ranking, boards, _rows(boards, counted)).tracks
+    tracks: dict[str, list[Attempt]] = {}
+    for attempt in counted:
+        tracks.setdefault(attempt.track, []).append(attempt)
+    return {track: _places(spec, boards, mine) for track, mine in tracks.items()}
+
+
+def _places(spec: Spec, boards: Mapping[str, Board], mine: Sequence[Attempt]) -> Sequence[Standing]:
+    metrics = {name: board.metrics.keys() for name, board in boards.items()}
+    values: dict[str, dict[str, dict[str, float | None]]] = {}
+    for attempt in mine:
+        known, scores = metrics[attempt.board], attempt.scores.items()
+        own = {metric: score.value for metric, score in scores if metric in known}
+        values.setdefault(attempt.who.key, {})[attempt.board] = own
+    everybody = {attempt.who.key: attempt.who for attempt in mine}.values()
+    return rank_track(
+        spec.ranking,
+        boards,
+        values,
+        baselines={who.key for who in everybody if not who.ranked},
+        ineligible={who.key for who in everybody if not who.eligible},
+    )
+
+
+def _rows(boards: Mapping[str, Board], found: Iterable[Attempt]) -> list[Row]:
+    """The scores with the values of single cases, for a rule over these."""
     return [
         Row(
-            team=team,
+            team=attempt.who.key,
             track=attempt.track,
             board=attempt.board,
             metric=metric,
             value=score.value,
-            is_baseline=not ranked,
-            eligible=eligible,
-            per_case=score.per_case if with_cases else None,
+            is_baseline=not attempt.who.ranked,
+            eligible=attempt.who.eligible,
+            per_case=score.per_case,
         )
         for attempt in found
-        # Asked once for an entry: a large board has thousands.
-        for team, ranked, eligible in ((attempt.team_id, attempt.ranked, attempt.team.eligible),)
         for metric, score in attempt.scores.items()
+        if metric in boards[attempt.board].metrics
     ]
-
-
-def standings(spec: Spec, found: Iterable[Attempt]) -> Standings:
-    """Places within each track, by the metrics that are installed."""
-    boards = installed(spec.boards)
-    if not sum(spec.ranking.weights[name] for name in boards) > 0:
-        return Standings({})
-    metrics = {(name, key) for name, board in boards.items() for key in board.metrics}
-    scored = rows(found, with_cases=spec.ranking.needs_cases)
-    scored = [row for row in scored if (row.board, row.metric) in metrics]
-    return rank(spec.ranking, boards, scored)

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from contract.ids import EvaluationId
 from contract.leaderboard import ValueOut
 from server.evaluations.result_models import Score
 
@@ -12,7 +11,6 @@ class Measured(NamedTuple):
     """What a board reads of a `Score`: a tuple, for a large board has thousands and an entity each takes its time."""
 
     id: UUID
-    evaluation_id: EvaluationId
     board: str
     metric: str
     value: float | None

@@ -147,7 +147,7 @@ def _standings(
 ) -> Mapping[str, Sequence[Standing]]:
     """By track. How sure places are is asked only where prizes follow from it: it takes long to work out."""
     spec = force.spec
-    found = service.standings(spec, counted).tracks
+    found = service.standings(spec, counted)
     if not spec.ranking.shares_within_winners:
         return found
     digests, cases = digests_of(session, force), case_counts(session, force)
@@ -204,7 +204,7 @@ def _own(track: str, before: _Boards, after: _Boards) -> tuple[dict[str, str], d
 
 
 def _standing(attempt: Attempt) -> tuple[bool, bool]:
-    return attempt.ranked, attempt.team.eligible
+    return attempt.who.ranked, attempt.who.eligible
 
 
 def _values(attempt: Attempt) -> dict[str, tuple[float | None, ...]]:

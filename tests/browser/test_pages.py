@@ -17,6 +17,10 @@ from tests.server.test_sign_in import Installation, here, running
 
 __all__ = ["here", "running"]
 
+_LOOKS = (
+    "[getComputedStyle(document.body).fontFamily, document.styleSheets.length, document.body.clientHeight]"
+)
+
 
 @pytest.mark.parametrize(
     ("name", "path", "status"),
@@ -45,6 +49,21 @@ def test_the_board_of_a_season_is_sound(
     for name in NAMES:
         expect(page.get_by_role("rowheader", name=name).first).to_be_visible()
     assert examined(page, "board-of-a-season") == []
+
+
+def test_a_board_that_the_browser_kept_looks_as_it_did(
+    window: OpenWindow, lab: Lab, entrant: Callable[[str], Entrant], admin: Person
+) -> None:
+    """The server says that it has not changed, and what it says beside that is taken over into the page."""
+    play(lab, entrant, admin)
+    page, board = window(), f"/challenges/{lab.slug}/leaderboards/validation"
+    page.goto(board)
+    first = page.evaluate(_LOOKS)
+    page.goto(f"/challenges/{lab.slug}")
+    page.goto(board)
+    assert page.evaluate(_LOOKS) == first
+    page.reload()
+    assert page.evaluate(_LOOKS) == first
 
 
 def test_the_pages_of_a_log_in_through_a_provider_are_sound(window: OpenWindow, here: Installation) -> None:

@@ -28,7 +28,7 @@ from server.database import unit_of_work
 from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Score
 from server.leaderboard.certainty import Known
-from server.leaderboard.service import Attempt, Found
+from server.leaderboard.service import Attempt, Found, Who
 from server.leaderboard.spreadsheet import as_csv
 from server.leaderboard.views import tracks_out
 from server.teams.models import Team
@@ -261,7 +261,7 @@ def attempts(teams: list[tuple[str, tuple[float | str | None, ...]]]) -> list[At
             if not isinstance(value, str):
                 boards.setdefault(board, {})[metric] = Score(value=value, low=None, high=None)
         for board, scores in boards.items():
-            found.append(Attempt(team, "open", board, AT, AT, scores))
+            found.append(Attempt(Who(team), "open", board, AT, AT, scores))
     return found
 
 

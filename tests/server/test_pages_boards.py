@@ -160,6 +160,18 @@ def test_who_is_signed_in_sees_their_team_marked_and_nobody_else_sees_that_page(
     assert "Sign in" in after.text
 
 
+def test_not_modified_says_nothing_that_a_browser_would_take_over_into_the_page(
+    lab: Lab, three: dict[str, Entrant], nobody: httpx.Client
+) -> None:
+    for rest in ("?track=open", "/boards/task5?track=open", "?track=open&filter=Ada"):
+        whole = page(nobody, lab, rest=rest)
+        address = str(whole.request.url)
+        same = nobody.get(address, headers={"Accept": "text/html", "If-None-Match": whole.headers["ETag"]})
+        assert same.status_code == 304
+        changed = {name for name in same.headers if same.headers[name] != whole.headers.get(name)}
+        assert changed <= {"date", "x-request-id"}
+
+
 def test_what_somebody_was_just_told_is_on_no_page_for_all(
     lab: Lab, three: dict[str, Entrant], browser: httpx.Client
 ) -> None:

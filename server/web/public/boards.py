@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
-from contract.leaderboard import TrackOut
 from contract.problems import ErrorCode
 from contract.texts import Name
 from server.challenges.models import Challenge
@@ -16,6 +15,7 @@ from server.deps import SessionDep
 from server.errors import NotFound
 from server.leaderboard.answers import board_answer, board_for, shared_answer
 from server.leaderboard.front import page_form
+from server.leaderboard.made import MadeTrack
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
 from server.organizers.access import observes
@@ -165,8 +165,8 @@ def _require_board(challenge: Challenge, board: str) -> None:
         )
 
 
-def _track(board: Board, asked: BoardQuery) -> TrackOut:
+def _track(board: Board, asked: BoardQuery) -> MadeTrack:
     """The track that is asked for, else the first that has something."""
-    tracks = board.out.tracks
+    tracks = board.made.tracks
     named = (track for track in tracks if track.track == asked.track)
     return next(named, None) or next((track for track in tracks if track.unified), tracks[0])

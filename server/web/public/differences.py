@@ -74,6 +74,7 @@ def differences(
         frame=challenge_frame(challenge, takes_part=visitor.user is not None),
         path=here,
         board=board.out,
+        tracks=board.out.tracks,
         track=own,
         here=here,
         pending=sure.pending,

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contract.leaderboard import BoardOut, TrackOut
+from contract.leaderboard import BoardHead, BoardOut
 from evaluator.charts import Picture, PlacedTeam, rank_sets
+from server.leaderboard.made import MadeTrack
 from server.leaderboard.memory import Board
 from server.pages import footnotes, plural
 from server.web.public.query import MOST_COMPARED, View
@@ -15,26 +16,26 @@ _AMENDED = 3
 """Amendments that a board's head names; the challenge's page has all of them."""
 
 
-def unified_page(board: Board, track: TrackOut, view: View, own: str | None) -> Mapping[str, Any]:
+def unified_page(board: Board, track: MadeTrack, view: View, own: str | None) -> Mapping[str, Any]:
     """A track over all its boards, and the boards that lead from it."""
     table = table_of(OverAll(track, view.path), track.unified, view, own)
     opened = table.opened
-    filled = [one for one in track.boards if one.entries or one.otherwise]
+    filled = [one for one in track.boards if one.count or one.otherwise]
     return _common(board, track, view.path) | {
         "table": table,
-        "details": [] if opened is None else details(track, opened.team, board.out.decimals),
+        "details": [] if opened is None else details(track, opened.team, board.made.head.decimals),
         "ranked": sum(not (entry.baseline or entry.disqualified) for entry in track.unified),
         "filled": filled,
-        "empty": [one for one in track.boards if one not in filled],
+        "empty": [one.head for one in track.boards if not (one.count or one.otherwise)],
         "prizes": any(entry.prize for entry in track.unified),
-        "cases": _cases(board, track.boards),
+        "cases": _cases(board, track.heads),
         "csv": table.view.link(f"{view.path}/shown.csv", page=1, opened=""),
         "compare": _comparison(view, table.compared),
         "picture": _places_drawn(track),
     }
 
 
-def _places_drawn(track: TrackOut) -> Picture | None:
+def _places_drawn(track: MadeTrack) -> Picture | None:
     """How sure each place is, drawn; None where it is not known."""
     sure = [entry for entry in track.unified if entry.places is not None and entry.placement is not None]
     if not sure or track.certainty is None:
@@ -48,11 +49,11 @@ def _places_drawn(track: TrackOut) -> Picture | None:
 
 
 def board_page(
-    board: Board, track: TrackOut, name: str, here: str, view: View, own: str | None
+    board: Board, track: MadeTrack, name: str, here: str, view: View, own: str | None
 ) -> Mapping[str, Any]:
     """One board of a track."""
-    found = next(one for one in track.boards if one.board == name)
-    source = OneBoard(found, board.out.decimals)
+    found = next(one for one in track.boards if one.head.board == name).out
+    source = OneBoard(found, board.made.head.decimals)
     table = table_of(source, found.entries, view, own)
     opened = table.opened
     return _common(board, track, here) | {
@@ -60,8 +61,8 @@ def board_page(
         "one": found,
         "task": board.spec.boards[name].task,
         "task_title": board.spec.tasks[board.spec.boards[name].task].title,
-        "details": [] if opened is None else details(track, opened.team, board.out.decimals),
-        "otherwise": _otherwise(found, board.out.decimals),
+        "details": [] if opened is None else details(track, opened.team, board.made.head.decimals),
+        "otherwise": _otherwise(found, board.made.head.decimals),
         "notes": list(source.notes),
         "csv": table.view.link(f"{here}/shown.csv", page=1, opened="") + f"&board={name}",
         "compare": _comparison(View(here, track.track), table.compared),
@@ -71,16 +72,17 @@ def board_page(
     }
 
 
-def _common(board: Board, track: TrackOut, here: str) -> dict[str, Any]:
+def _common(board: Board, track: MadeTrack, here: str) -> dict[str, Any]:
     around = board.around
     return {
-        "board": board.out,
+        "board": board.made.head,
+        "tracks": board.made.tracks,
         "spec": board.spec,
         "track": track,
         "around": around,
         "amended": around.amended[:_AMENDED],
         "here": here,
-        "api": f"/api/v1/challenges/{board.out.challenge}/leaderboards/{board.out.phase}",
+        "api": f"/api/v1/challenges/{board.made.head.challenge}/leaderboards/{board.made.head.phase}",
         "most_compared": MOST_COMPARED,
         "amended_after": _amended_after(board),
         "shares": _shares(track),
@@ -88,9 +90,9 @@ def _common(board: Board, track: TrackOut, here: str) -> dict[str, Any]:
     }
 
 
-def _shares(track: TrackOut) -> Mapping[str, str]:
-    whole = sum(one.weight for one in track.boards)
-    return {one.board: share(one.weight, whole) for one in track.boards}
+def _shares(track: MadeTrack) -> Mapping[str, str]:
+    whole = sum(one.weight for one in track.heads)
+    return {one.board: share(one.weight, whole) for one in track.heads}
 
 
 def _amended_after(board: Board) -> Any:
@@ -112,7 +114,7 @@ def _comparison(view: View, compared: Sequence[str]) -> str | None:
     )
 
 
-def _cases(board: Board, boards: Sequence[BoardOut]) -> str:
+def _cases(board: Board, boards: Sequence[BoardHead]) -> str:
     """How many cases the tasks of a track have together."""
     counts = {board.spec.boards[one.board].task: one.cases or 0 for one in boards}
     return f"{plural(sum(counts.values()), 'case')} in {plural(sum(map(bool, counts.values())), 'task')}"

@@ -5,7 +5,8 @@ import io
 from dataclasses import replace
 from typing import TypeVar
 
-from contract.leaderboard import Marks, TrackOut
+from contract.leaderboard import Marks
+from server.leaderboard.made import MadeTrack
 from server.leaderboard.memory import Board
 from server.web.public.query import View
 from server.web.public.sources import OneBoard, OverAll
@@ -17,13 +18,13 @@ _EVERY = 1_000_000
 """More rows than any board has."""
 
 
-def spreadsheet(board: Board, track: TrackOut, name: str | None, view: View) -> str:
+def spreadsheet(board: Board, track: MadeTrack, name: str | None, view: View) -> str:
     """What the page of a track, or of its board `name`, shows."""
     view = replace(view, per=_EVERY, page=1, opened="")
     if name is None:
         return _written(table_of(OverAll(track, view.path), track.unified, view, None))
-    found = next(one for one in track.boards if one.board == name)
-    return _written(table_of(OneBoard(found, board.out.decimals), found.entries, view, None))
+    found = next(one for one in track.boards if one.head.board == name).out
+    return _written(table_of(OneBoard(found, board.made.head.decimals), found.entries, view, None))
 
 
 def _written(table: Table[_Entry]) -> str:

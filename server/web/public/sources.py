@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from contract.leaderboard import BoardOut, EntryOut, MetricOut, PlacesOut, TrackOut, UnifiedOut, ValueOut
+from contract.leaderboard import BoardOut, EntryOut, MetricOut, PlacesOut, UnifiedOut, ValueOut
+from server.leaderboard.made import MadeTrack
 from server.pages import footnotes
 from server.web.public.tables import NONE, Cell, Column, decimals, number, numbered, share, told_elsewhere
 
@@ -15,13 +16,13 @@ MEAN = "mean"
 class OverAll:
     """A track over all boards: their ranks, and the weighted mean of these. here: the address of the boards' pages."""
 
-    track: TrackOut
+    track: MadeTrack
     here: str
 
     @cached_property
     def columns(self) -> Sequence[Column]:
         """The mean, and each board."""
-        whole = sum(board.weight for board in self.track.boards)
+        whole = sum(board.weight for board in self.track.heads)
         boards = [
             Column(
                 key=board.board,
@@ -30,7 +31,7 @@ class OverAll:
                 full=board.title,
                 href=f"{self.here}/boards/{board.board}?track={self.track.track}",
             )
-            for board in self.track.boards
+            for board in self.track.heads
         ]
         mean = Column(MEAN, "Mean rank", full="Weighted mean of the board ranks", below="lower is better")
         return [mean, *boards]
@@ -134,10 +135,10 @@ class Detail:
     values: Sequence[tuple[str, str, Cell, str | None]]
 
 
-def details(track: TrackOut, team: str, count: int) -> list[Detail]:
+def details(track: MadeTrack, team: str, count: int) -> list[Detail]:
     """What a team has on each board that it has something on."""
     found = []
-    for board in track.boards:
+    for board in (made.out for made in track.boards):
         entry = next((one for one in board.entries if one.team == team), None)
         if entry is not None:
             values = [
