@@ -82,6 +82,7 @@ def entry_details(
         spec=challenge.spec,
         private=own or watches,
         organizer=watches and not own,
+        hidden=challenge.spec.phases[phase].hidden,
         failed=failed_of(session, list(behind)) if own or watches or released else None,
         repeated=repeats(session, list(behind), applied=not watches) if watches or released else None,
         amended=[

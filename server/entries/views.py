@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from contract.entries import BoardEntryOut, FailedCasesOut, RepeatedRunsOut, ScoredWithOut
@@ -11,20 +12,23 @@ from evaluator.verdicts import VALID
 from server.amendments.models import Amendment
 from server.amendments.views import amendment_out
 from server.entries.behind import Behind
+from server.evaluations.ticks import step_seconds
 from server.leaderboard.service import Attempt
 from server.reevaluations.repeats import Repeats
 
 
 @dataclass(frozen=True)
 class Told:
-    """What whoever asks may know. private: what is the team's own; organizer: by the addresses that are theirs.
+    """What whoever asks may know.
 
+    private: what is the team's own. organizer: by the addresses that are theirs. hidden: whether ends show late.
     failed, repeated: by evaluation; None where they are not told. amended: what was amended of single tasks.
     """
 
     spec: Spec
     private: bool
     organizer: bool
+    hidden: bool
     failed: Mapping[EvaluationId, Mapping[str, int]] | None
     repeated: Mapping[EvaluationId, Repeats] | None
     amended: Sequence[Amendment]
@@ -33,7 +37,7 @@ class Told:
 def board_entry_out(attempt: Attempt, behind: Behind, told: Told) -> BoardEntryOut:
     """What stands behind an entry of one board."""
     board = told.spec.boards[attempt.board]
-    since = behind.anew_at or attempt.scored_at or attempt.submitted_at
+    since = behind.anew_at or _scored_after(attempt, hidden=told.hidden)
     return BoardEntryOut(
         board=attempt.board,
         title=board.title,
@@ -53,6 +57,15 @@ def board_entry_out(attempt: Attempt, behind: Behind, told: Told) -> BoardEntryO
         evaluation=str(behind.id) if told.private else None,
         receipt=_receipt(behind, told) if told.private and behind.signed else None,
     )
+
+
+def _scored_after(attempt: Attempt, *, hidden: bool) -> datetime:
+    """A moment that it had not ended before, made of what is shown: nobody learns more of when a hidden one ended."""
+    if attempt.scored_at is None:
+        return attempt.submitted_at
+    elapsed = (attempt.scored_at - attempt.submitted_at).total_seconds()
+    late = timedelta(seconds=step_seconds(elapsed) if hidden else 0)
+    return max(attempt.submitted_at, attempt.scored_at - late)
 
 
 def _metrics(scored_with: Mapping[str, Any] | None, attempt: Attempt) -> dict[str, str | None]:

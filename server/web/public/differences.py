@@ -124,7 +124,7 @@ def _moving(own: TrackOut, places: Mapping[str, int]) -> int:
 def _named(own: TrackOut, choice: _Choice) -> str:
     """A choice with what it comes to, so that nobody has to try all of them."""
     moving = _moving(own, choice.places)
-    return f"{choice.words} ({plural(moving, 'team') + ' elsewhere' if moving else 'no place changes'})"
+    return f"{choice.words}: {plural(moving, 'team') + ' elsewhere' if moving else 'no place changes'}"
 
 
 def _moved(track: TrackOut, after: Mapping[str, int]) -> list[_Moved]:
