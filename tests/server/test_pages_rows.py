@@ -180,6 +180,33 @@ def test_who_stands_apart_is_said_in_a_sentence_without_the_reason(
     assert "prize" not in opened(browser, lab)
 
 
+def test_a_board_says_that_an_entry_was_taken_off_and_neither_whose_nor_why(
+    lab: Lab, season: Season, admin: Person, browser: httpx.Client
+) -> None:
+    organize, evaluation = f"/organize/{lab.slug}", season.evaluations["Bob", "task1"]
+    why = {"why": "It answered with the labels of Bob."}
+    taken = admin.http.post(f"{organize}/evaluations/{evaluation}/void", json=why)
+    assert taken.status_code == 200, taken.text
+
+    def head(board: str) -> str:
+        shown = browser.get(at(lab, f"{board}?track=open&sort=team")).text
+        return " ".join(re.findall(r'<details class="amended">.*?</details>', shown, re.S))
+
+    for board in ("", "/boards/task1"):
+        assert "Validation: task1: an evaluation was taken off the leaderboard" in head(board)
+        assert "Bob" not in head(board)
+    decided = admin.http.post(
+        f"{organize}/teams/{season.teams['Cyd'].team}/decisions", json={"decision": "disqualify", **why}
+    )
+    assert decided.status_code == 200, decided.text
+    for board in ("", "/boards/task1"):
+        assert "a team was disqualified; its values are shown without a place" in head(board)
+        assert not {"Bob", "Cyd", "labels"} & set(re.findall(r"\w+", head(board)))
+    assert "Disqualified: out of the ranking" in opened(browser, lab, team="Cyd")
+    sign_in(browser, email(season.teams["Cyd"]))
+    assert why["why"] in browser.get(f"/challenges/{lab.slug}/team").text, "its team reads why"
+
+
 def test_what_is_on_no_board_has_nothing_to_open(lab: Lab, season: Season, nobody: httpx.Client) -> None:
     with unit_of_work(lab.sessions) as session:
         cyd = UUID(season.teams["Cyd"].team)

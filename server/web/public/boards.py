@@ -184,8 +184,7 @@ def _behind(
     if not asked.open or found.out.published is not None:
         return None
     track = opening_track(found.out, asked.track)
-    entries = [one for board in track.boards for one in (*board.entries, *board.otherwise)]
-    if all(one.team != asked.open for one in entries):
+    if all(one.team != asked.open for one in track.unified):
         return None
     with suppress(NotFound):  # it went while the board that is kept still has it
         return entry_details(session, challenge, found.out.phase, track.track, asked.open, visitor.user)
