@@ -81,6 +81,7 @@ _SPECIAL = {
     ("GET", "/api/v1/challenges/{slug}/leaderboards/{phase}.csv"): _BOARD,
     ("GET", f"{_BOARDS}/certainty"): _BOARD,
     ("GET", f"{_BOARDS}/comparison"): _BOARD,
+    ("GET", f"{_BOARDS}/entry"): _BOARD,
     ("GET", f"{_BOARDS}/boards/{{board}}/distribution"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/agreements"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/agreements/{digest}"): _BOARD,

@@ -25,10 +25,6 @@ class Around:
     plan: str | None = None
     again: bool = False
 
-    def amended_after(self, at: datetime, task: str) -> bool:
-        """Whether something of a task was amended later than `at`."""
-        return any(one.task == task and one.at > at for one in self.amended)
-
 
 NOTHING = Around()
 Surroundings = Callable[[Session, Challenge, str], Around]

@@ -131,6 +131,7 @@ OPERATIONS: dict[str, Told] = {
     "GET /challenges/{slug}/leaderboards/{phase}.csv": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/leaderboards/{phase}/certainty": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/leaderboards/{phase}/comparison": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/leaderboards/{phase}/entry": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/leaderboards/{phase}/boards/{board}/distribution": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/agreements": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/agreements/{digest}": PUBLIC,
@@ -346,6 +347,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "GET /challenges/{slug}/leaderboards/{phase}/comparison": {
         "params": {"board": "task5", "team": ["Ada", "Bob"]}
     },
+    "GET /challenges/{slug}/leaderboards/{phase}/entry": {"params": {"team": "Ada"}},
     "POST /sessions": lambda _: {"json": {"email": f"{uuid4().hex}@example.org", "password": _PASSWORD}},
     "POST /password-resets": {"json": {"code": "x" * 32, "email": _ADDRESS, "password": _PASSWORD}},
     "POST /sign-ins": {"json": {"provider": "none"}},

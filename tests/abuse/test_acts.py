@@ -58,6 +58,7 @@ SILENT = {
 HIDDEN = {
     "GET /admin/show/{id_}",
     "GET /challenges/{slug}/leaderboards/{phase}/comparison",
+    "GET /challenges/{slug}/leaderboards/{phase}/entry",
     "GET /challenges/{slug}/leaderboards/{phase}/boards/{board}/distribution",
     "GET /organize/{slug}/phases/{phase}/bundle",
     "GET /admin/datasets/{dataset_id}/effect",

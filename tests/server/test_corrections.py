@@ -1,6 +1,7 @@
 """Cases that organizers correct over HTTP: another version, its difference, and the entries brought over."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -57,6 +58,18 @@ WRONG = (
 """What is refused, and how: what is sent, the code, and part of the sentence."""
 
 
+def nothing_since(lab: Lab, nobody: httpx.Client) -> None:
+    """Holds Ada's entry to being no older than the amendment that tells of the cases that it was scored on."""
+    amended = nobody.get(f"/challenges/{lab.slug}/amendments").json()
+    told = next(one for one in amended if one["task"] == "task5")
+    assert "another version of the cases counts (7 cases)" in told["what"]
+    asked = {"track": "open", "team": "Ada"}
+    behind = nobody.get(f"/challenges/{lab.slug}/leaderboards/validation/entry", params=asked).json()
+    (entry,) = (one for one in behind["boards"] if one["board"] == "task5")
+    assert datetime.fromisoformat(entry["anew_at"]) >= datetime.fromisoformat(told["at"])
+    assert entry["amended"] == [], "what came with it is not since it"
+
+
 def test_a_corrected_label_and_a_withdrawn_case_come_into_force_with_the_entries_scored_again(
     imported: Callable[..., Result],
     lab: Lab,
@@ -110,6 +123,7 @@ def test_a_corrected_label_and_a_withdrawn_case_come_into_force_with_the_entries
     assert versions(organizer, lab, "task5")["active"]["id"] == made["id"]
     ranks = {name: entry["rank"] for name, entry in entries(board(nobody, lab)).items()}
     assert ranks == {"Bob": 1, "Ada": 2}
+    nothing_since(lab, nobody)
 
 
 def test_a_label_map_is_corrected_by_its_file(

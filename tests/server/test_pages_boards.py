@@ -5,11 +5,13 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import httpx
 import pytest
 from sqlalchemy import update
 
+from contract.organizers import Role
 from contract.reevaluations import ReevaluationMode, ReevaluationScope
 from contract.statuses import ReevaluationState
 from evaluator.spec import Challenge
@@ -25,6 +27,7 @@ from tests.server.lab import Entrant, Lab
 from tests.server.seeded import play
 from tests.server.test_forms import sign_in
 from tests.server.test_leaderboard import change, page, scored
+from tests.server.test_roles import give
 
 MakeEntrant = Callable[[str], Entrant]
 
@@ -252,6 +255,90 @@ def test_a_frozen_board_hides_what_came_later_from_every_view(
     assert names(browser.get(f"{at}?track=open").text) == ["Ada", "Bob", "Cyd"]
 
 
+def test_each_viewer_reads_the_state_of_a_board_in_one_sentence(
+    lab: Lab,
+    three: dict[str, Entrant],
+    admin: Person,
+    person: Callable[..., Person],
+    browser: httpx.Client,
+    fomo26: Challenge,
+) -> None:
+    watcher = person("Watcher")
+    give(lab.sessions, lab.slug, watcher, Role.OBSERVER)
+    readers = {
+        "": None,
+        "team": three["Ada"].http.get("/me").json()["email"],
+        "observer": watcher.email,
+        "organizer": admin.email,
+    }
+    sentences = (
+        "It freezes",
+        "Frozen since",
+        "Frozen for everybody else since",
+        "Sealed: only organizers and observers see this board",
+        "Released by the organizers",
+        "and nothing of single cases.",
+        "and observers what single cases gave, too.",
+    )
+
+    def said(**changes: object) -> list[list[str]]:
+        """What each reader of the board is told of it, with the phase changed so."""
+        phase = fomo26.phases["validation"].model_copy(update=changes)
+        change(lab, fomo26, phases={**fomo26.phases, "validation": phase})
+        found = []
+        for mail in readers.values():
+            browser.cookies.clear()
+            if mail is not None:
+                assert sign_in(browser, mail).status_code == 303
+            shown = [
+                " ".join(browser.get(f"{at}{rest}").text.split()) for rest in ("?sort=team", "/boards/task5")
+            ]
+            told = [[sentence for sentence in sentences if sentence in one] for one in shown]
+            assert told[0] == told[1]
+            found.append(told[0])
+        return found
+
+    at = f"/challenges/{lab.slug}/leaderboards/validation"
+    past, future = datetime(2026, 6, 20, tzinfo=UTC), datetime(2126, 6, 20, tzinfo=UTC)
+    (for_all, for_observers) = (sentences[5:6], sentences[6:7])
+    assert said() == [[*for_all]] * 2 + [[*for_observers]] * 2
+    assert said(hidden=False) == [[]] * 4
+    assert said(freezes=future) == [["It freezes", *for_all]] * 2 + [["It freezes", *for_observers]] * 2
+    assert said(freezes=past) == (
+        [["Frozen since", *for_all]] * 2 + [["Frozen for everybody else since", *for_observers]] * 2
+    )
+    assert said(board="sealed") == [[]] * 2 + [[sentences[3], *for_observers]] * 2
+    browser.cookies.clear()
+    assert "sealed until the organizers release it" in browser.get(at).text
+    with unit_of_work(lab.sessions) as session:
+        release(session, get_challenge(session, lab.slug), "validation", actor="tests")
+    assert said(board="sealed") == [["Released by the organizers"]] * 4
+    assert said(board="none") == [[]] * 4
+    assert "has no leaderboard" in browser.get(at).text
+
+
+def test_all_pages_of_a_board_open_with_the_first_track_that_has_entries(
+    lab: Lab, entrant: MakeEntrant, admin: Person, browser: httpx.Client
+) -> None:
+    at = f"/challenges/{lab.slug}/leaderboards/validation"
+    pages = ("", "/boards/task1", "/certainty", "/comparison", "/tasks/task1", "/differences")
+
+    def track(rest: str) -> str:
+        shown = browser.get(f"{at}{rest}")
+        assert shown.status_code == 200
+        found = re.search(r'aria-current="page"[^>]*>(\w+) track</a>', shown.text)
+        assert found is not None, rest
+        return found[1]
+
+    assert {rest: track(rest) for rest in pages} == dict.fromkeys(pages, "Method")
+    play(lab, entrant, admin)
+    assert {rest: track(rest) for rest in pages} == dict.fromkeys(pages, "Open")
+    assert {rest: track(f"{rest}?track=method") for rest in pages} == dict.fromkeys(pages, "Method")
+    for rest in ("/certainty", "/tasks/task1", "/comparison"):
+        assert browser.get(f"/challenges/{lab.slug}/leaderboards/test{rest}").status_code == 403
+        assert browser.get(f"/challenges/{lab.slug}/leaderboards/sanity{rest}").status_code == 404
+
+
 def test_a_page_costs_the_same_statements_for_more_teams(
     lab: Lab, three: dict[str, Entrant], entrant: MakeEntrant, browser: httpx.Client
 ) -> None:
@@ -307,6 +394,34 @@ def test_places_under_another_rule_and_on_another_track(
     assert "equal values share a place and the next one follows without a gap" in dense
     assert page(nobody, lab, rest="/differences?track=open&against=anything").status_code == 200
     assert "Nothing to compare yet" in page(nobody, lab, rest="/differences?track=method").text
+
+
+def test_differences_begin_with_what_moves_a_place_and_say_where_none_does(
+    lab: Lab, entrant: MakeEntrant, admin: Person, nobody: httpx.Client
+) -> None:
+    play(lab, entrant, admin)
+    shown = page(nobody, lab, rest="/differences").text
+    options = re.findall(r'<option value="([^"]*)"( selected)?>([^<]*)</option>', shown)
+    moving = [key for key, _, words in options if words.endswith("elsewhere")]
+    assert [key for key, selected, _ in options if selected] == moving[:1]
+    assert "would stand elsewhere" in shown
+    (still, *_) = [key for key, _, words in options if words.endswith("no place changes")]
+    stays = page(nobody, lab, rest=f"/differences?against={quote(still)}").text
+    assert "<b>No place changes</b>" in stays
+    assert "under anything else" not in stays
+    assert "would stand elsewhere" not in stays
+
+
+def test_where_nothing_moves_a_place_that_is_said(
+    lab: Lab, entrant: MakeEntrant, nobody: httpx.Client
+) -> None:
+    lab.dataset()
+    scored(lab, entrant("Ada"), 0.9)
+    lab.work_out()
+    shown = page(nobody, lab, rest="/differences").text
+    assert "<option" in shown
+    assert "elsewhere" not in shown
+    assert "No place changes under anything else that can be chosen here, either." in shown
 
 
 def test_another_rule_tells_nothing_of_a_sealed_board(

@@ -1,21 +1,26 @@
-"""Leaderboards: the teams of a track over all boards, and each board. What everybody may see is kept as it was made."""
+"""Leaderboards: the teams of a track over all boards, and each board. What everybody may see is kept as it was made.
+
+What stands behind a team's row is read where its row is opened, and kept nowhere.
+"""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
+from contract.entries import EntryDetailsOut
 from contract.problems import ErrorCode
 from contract.texts import Name
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, is_sealed, require_track
 from server.deps import SessionDep
+from server.entries.service import entry_details
 from server.errors import NotFound
 from server.leaderboard.answers import board_answer, board_for, shared_answer
 from server.leaderboard.front import page_form
-from server.leaderboard.made import MadeTrack
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
 from server.organizers.access import observes
@@ -23,6 +28,7 @@ from server.pages import NOBODY, page, wants_page
 from server.teams.membership import find_team
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
+from server.web.opening import opening_track
 from server.web.public.query import BoardQuery, View
 from server.web.public.shown import board_page, unified_page
 from server.web.public.shown_csv import spreadsheet
@@ -33,6 +39,8 @@ _AT = "/challenges/{slug}/leaderboards/{phase}"
 QueryDep = Annotated[BoardQuery, Query()]
 Shown = tuple[str, Mapping[str, Any]]
 """A template and what it is filled with."""
+Show = Callable[[Board, str | None, EntryDetailsOut | None], Shown]
+"""Shows a board to somebody of a team, or of none, with what stands behind the row that is opened."""
 
 
 @router.head(_AT)
@@ -43,9 +51,10 @@ def unified(
     """The teams of a track over all its boards."""
     challenge, here = get_challenge(session, slug), _here(slug, phase)
 
-    def shown(board: Board, own: str | None) -> Shown:
-        track = _track(board, asked)
-        return "boards/unified.html", unified_page(board, track, View.of(here, track.track, asked), own)
+    def shown(board: Board, own: str | None, behind: EntryDetailsOut | None) -> Shown:
+        track = opening_track(board, asked.track)
+        view = View.of(here, track.track, asked)
+        return "boards/unified.html", unified_page(board, track, view, own, behind)
 
     return _answer(request, session, visitor, challenge, phase, asked, shown)
 
@@ -65,10 +74,10 @@ def one_board(
     challenge, here = get_challenge(session, slug), _here(slug, phase)
     _require_board(challenge, board)
 
-    def shown(found: Board, own: str | None) -> Shown:
-        track = _track(found, asked)
+    def shown(found: Board, own: str | None, behind: EntryDetailsOut | None) -> Shown:
+        track = opening_track(found, asked.track)
         view = View.of(f"{here}/boards/{board}", track.track, asked)
-        return "boards/board.html", board_page(found, track, board, here, view, own)
+        return "boards/board.html", board_page(found, track, board, here, view, own, behind)
 
     return _answer(request, session, visitor, challenge, phase, asked, shown, board=board)
 
@@ -90,7 +99,7 @@ def csv_of_shown(
     if board is not None:
         _require_board(challenge, board)
     found = board_for(request, session, challenge, phase, visitor.user)
-    track = _track(found, asked)
+    track = opening_track(found, asked.track)
     whole = View.of(_here(slug, phase), track.track, asked)
     content = spreadsheet(found, track, board, whole)
     name = "-".join(part for part in (slug, phase, track.track, board) if part)
@@ -105,7 +114,7 @@ def _answer(
     challenge: Challenge,
     phase: str,
     asked: BoardQuery,
-    shown: Callable[[Board, str | None], Shown],
+    shown: Show,
     *,
     board: str | None = None,
 ) -> Response:
@@ -122,14 +131,17 @@ def _answer(
         "observing": observes(session, visitor.user, challenge),
     }
 
+    def behind(found: Board) -> EntryDetailsOut | None:
+        return _behind(session, challenge, found, asked, visitor)
+
     def shared(found: Board) -> HTMLResponse:
-        template, content = shown(found, None)
+        template, content = shown(found, None, behind(found))
         return page(request, template, looking=NOBODY, **beside, **content)
 
     if visitor.user is not None:
         team = find_team(session, visitor.user, challenge.id)
         found = board_for(request, session, challenge, phase, visitor.user)
-        template, content = shown(found, None if team is None else team.name)
+        template, content = shown(found, None if team is None else team.name, behind(found))
         return page(request, template, **beside, **content)
     form = page_form(board, request.scope["query_string"])
     if form is not None:
@@ -165,8 +177,15 @@ def _require_board(challenge: Challenge, board: str) -> None:
         )
 
 
-def _track(board: Board, asked: BoardQuery) -> MadeTrack:
-    """The track that is asked for, else the first that has something."""
-    tracks = board.made.tracks
-    named = (track for track in tracks if track.track == asked.track)
-    return next(named, None) or next((track for track in tracks if track.unified), tracks[0])
+def _behind(
+    session: Session, challenge: Challenge, found: Board, asked: BoardQuery, visitor: Visitor
+) -> EntryDetailsOut | None:
+    """What stands behind the row that is opened; None where none is, or nothing ran for it here."""
+    if not asked.open or found.made.head.published is not None:
+        return None
+    track = opening_track(found, asked.track)
+    if all(one.team != asked.open for one in track.unified):
+        return None
+    with suppress(NotFound):  # it went while the board that is kept still has it
+        return entry_details(session, challenge, found.made.head.phase, track.track, asked.open, visitor.user)
+    return None

@@ -1,12 +1,11 @@
 """How the places of a track differ without a board, under another rule, and on another track."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from contract.leaderboard import TrackOut
 from contract.sureness import SurenessOut
 from contract.texts import Name
 from evaluator.charts import MovedTeam, slope
@@ -15,10 +14,12 @@ from server.comparisons.sight import seen
 from server.comparisons.sureness import sureness_out
 from server.deps import SessionDep
 from server.leaderboard.answers import board_for
+from server.leaderboard.made import MadeTrack
 from server.leaderboard.service import require_visible
-from server.pages import page
+from server.pages import page, plural
 from server.web.frame import challenge_frame
 from server.web.looking import VisitorDep
+from server.web.opening import opening_track
 
 router = APIRouter(include_in_schema=False)
 
@@ -60,11 +61,10 @@ def differences(
     if track:
         require_track(challenge.spec, track)
     board = board_for(request, session, challenge, phase, visitor.user)
-    tracks = {one.track: one for one in board.out.tracks}
-    own = tracks.get(track) or next((one for one in board.out.tracks if one.unified), board.out.tracks[0])
+    own = opening_track(board, track)
     sure = sureness_out(session, seen(session, challenge, phase, own.track, visitor.user))
-    choices = _choices(own, sure, [one for one in board.out.tracks if one is not own])
-    chosen = next((one for one in choices if one.key == against), choices[0] if choices else None)
+    choices = _choices(own, sure, [one for one in board.made.tracks if one is not own])
+    chosen = next((one for one in choices if one.key == against), _first(own, choices))
     moved = [] if chosen is None else _moved(own, chosen.places)[:_MOST]
     here = f"/challenges/{slug}/leaderboards/{phase}"
     drawn = [MovedTeam(one.team, one.before, one.after) for one in moved]
@@ -73,12 +73,13 @@ def differences(
         "boards/differences.html",
         frame=challenge_frame(challenge, takes_part=visitor.user is not None),
         path=here,
-        board=board.out,
-        tracks=board.out.tracks,
+        board=board.made.head,
+        tracks=board.made.tracks,
         track=own,
         here=here,
         pending=sure.pending,
-        choices=[(one.key, one.words) for one in choices],
+        choices=[(one.key, _named(own, one)) for one in choices],
+        any_moves=any(_moving(own, one.places) for one in choices),
         chosen="" if chosen is None else chosen.key,
         words=None if chosen is None else chosen.words,
         moved=moved,
@@ -87,7 +88,7 @@ def differences(
     )
 
 
-def _choices(own: TrackOut, sure: SurenessOut, others: list[TrackOut]) -> list[_Choice]:
+def _choices(own: MadeTrack, sure: SurenessOut, others: list[MadeTrack]) -> list[_Choice]:
     """Everything that is kept of the track, worked out when its scores changed; and the other tracks."""
     if not own.unified:
         return []
@@ -108,7 +109,26 @@ def _choices(own: TrackOut, sure: SurenessOut, others: list[TrackOut]) -> list[_
     return [*rules, *boards, *tracks]
 
 
-def _moved(track: TrackOut, after: Mapping[str, int]) -> list[_Moved]:
+def _first(own: MadeTrack, choices: Sequence[_Choice]) -> _Choice | None:
+    """The first one under which a place changes, else the first."""
+    return next((one for one in choices if _moving(own, one.places)), choices[0] if choices else None)
+
+
+def _moving(own: MadeTrack, places: Mapping[str, int]) -> int:
+    """How many teams would stand elsewhere."""
+    return sum(
+        entry.placement is not None and places.get(entry.team, entry.placement) != entry.placement
+        for entry in own.unified
+    )
+
+
+def _named(own: MadeTrack, choice: _Choice) -> str:
+    """A choice with what it comes to, so that nobody has to try all of them."""
+    moving = _moving(own, choice.places)
+    return f"{choice.words}: {plural(moving, 'team') + ' elsewhere' if moving else 'no place changes'}"
+
+
+def _moved(track: MadeTrack, after: Mapping[str, int]) -> list[_Moved]:
     return [
         _Moved(entry.team, entry.placement, there, _far(entry.placement, there))
         for entry in track.unified

@@ -3,27 +3,30 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contract.leaderboard import BoardHead, BoardOut
+from contract.entries import EntryDetailsOut
+from contract.leaderboard import BoardHead, BoardOut, Marks
 from evaluator.charts import Picture, PlacedTeam, rank_sets
 from server.leaderboard.made import MadeTrack
 from server.leaderboard.memory import Board
 from server.pages import footnotes, plural
+from server.web.public.opened import OpenedRow, opened_row
 from server.web.public.query import MOST_COMPARED, View
-from server.web.public.sources import OneBoard, OverAll, details, metric_column, value_cell
+from server.web.public.sources import OneBoard, OverAll, metric_column, value_cell
 from server.web.public.tables import numbered, share, table_of
 
 _AMENDED = 3
 """Amendments that a board's head names; the challenge's page has all of them."""
 
 
-def unified_page(board: Board, track: MadeTrack, view: View, own: str | None) -> Mapping[str, Any]:
-    """A track over all its boards, and the boards that lead from it."""
+def unified_page(
+    board: Board, track: MadeTrack, view: View, own: str | None, behind: EntryDetailsOut | None = None
+) -> Mapping[str, Any]:
+    """A track over all its boards, and the boards that lead from it. behind: what stands behind the opened row."""
     table = table_of(OverAll(track, view.path), track.unified, view, own)
-    opened = table.opened
     filled = [one for one in track.boards if one.count or one.otherwise]
     return _common(board, track, view.path) | {
         "table": table,
-        "details": [] if opened is None else details(track, opened.team, board.made.head.decimals),
+        "opened": _opened(board, track, table.opened, behind),
         "ranked": sum(not (entry.baseline or entry.disqualified) for entry in track.unified),
         "filled": filled,
         "empty": [one.head for one in track.boards if not (one.count or one.otherwise)],
@@ -49,19 +52,24 @@ def _places_drawn(track: MadeTrack) -> Picture | None:
 
 
 def board_page(
-    board: Board, track: MadeTrack, name: str, here: str, view: View, own: str | None
+    board: Board,
+    track: MadeTrack,
+    name: str,
+    here: str,
+    view: View,
+    own: str | None,
+    behind: EntryDetailsOut | None = None,
 ) -> Mapping[str, Any]:
-    """One board of a track."""
+    """One board of a track. behind: what stands behind the opened row."""
     found = next(one for one in track.boards if one.head.board == name).out
     source = OneBoard(found, board.made.head.decimals)
     table = table_of(source, found.entries, view, own)
-    opened = table.opened
     return _common(board, track, here) | {
         "table": table,
         "one": found,
         "task": board.spec.boards[name].task,
         "task_title": board.spec.tasks[board.spec.boards[name].task].title,
-        "details": [] if opened is None else details(track, opened.team, board.made.head.decimals),
+        "opened": _opened(board, track, table.opened, behind),
         "otherwise": _otherwise(found, board.made.head.decimals),
         "notes": list(source.notes),
         "csv": table.view.link(f"{here}/shown.csv", page=1, opened="") + f"&board={name}",
@@ -70,6 +78,12 @@ def board_page(
             one for one in (track.certainty.warnings if track.certainty else ()) if one.board == name
         ],
     }
+
+
+def _opened(
+    board: Board, track: MadeTrack, entry: Marks | None, behind: EntryDetailsOut | None
+) -> OpenedRow | None:
+    return None if entry is None else opened_row(board.spec, track, entry, board.made.head.decimals, behind)
 
 
 def _common(board: Board, track: MadeTrack, here: str) -> dict[str, Any]:
@@ -84,23 +98,18 @@ def _common(board: Board, track: MadeTrack, here: str) -> dict[str, Any]:
         "here": here,
         "api": f"/api/v1/challenges/{board.made.head.challenge}/leaderboards/{board.made.head.phase}",
         "most_compared": MOST_COMPARED,
-        "amended_after": _amended_after(board),
         "shares": _shares(track),
         "task_of": {name: one.task for name, one in board.spec.boards.items()},
+        "sealed": board.spec.phases[board.made.head.phase].board == "sealed"
+        and board.made.head.phase not in around.released,
+        "hidden_cases": board.spec.phases[board.made.head.phase].hidden
+        and board.made.head.phase not in around.released,
     }
 
 
 def _shares(track: MadeTrack) -> Mapping[str, str]:
     whole = sum(one.weight for one in track.heads)
     return {one.board: share(one.weight, whole) for one in track.heads}
-
-
-def _amended_after(board: Board) -> Any:
-    def found(entry: Any, name: str) -> bool:
-        """Whether what concerns a board's task was amended after an entry was scored."""
-        return board.around.amended_after(entry.scored_at or entry.submitted_at, board.spec.boards[name].task)
-
-    return found
 
 
 def _comparison(view: View, compared: Sequence[str]) -> str | None:

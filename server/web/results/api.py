@@ -22,6 +22,7 @@ from server.leaderboard.answers import board_for
 from server.pages import page
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
+from server.web.opening import track_to_open
 from server.web.queries import address
 from server.web.results import drawings
 
@@ -47,7 +48,8 @@ def how_sure(
 ) -> Response:
     """How sure the places of a track are, what decides, and what would change them."""
     challenge = get_challenge(session, slug)
-    sure = sureness_out(session, seen(session, challenge, phase, track or None, visitor.user))
+    track = track_to_open(request, session, challenge, phase, track, visitor.user)
+    sure = sureness_out(session, seen(session, challenge, phase, track, visitor.user))
     level = 0.95 if sure.certainty is None else sure.certainty.level
     overall = None
     if any(one.places is not None for one in sure.overall):
@@ -95,7 +97,8 @@ def compare(
 ) -> Response:
     """Two to five entries of a board beside each other; with fewer, a form that asks for them."""
     challenge = get_challenge(session, slug)
-    sight = seen(session, challenge, phase, track or None, visitor.user)
+    track = track_to_open(request, session, challenge, phase, track, visitor.user)
+    sight = seen(session, challenge, phase, track, visitor.user)
     shown = board_for(request, session, challenge, phase, visitor.user).out
     boards = next(one for one in shown.tracks if one.track == sight.track).boards
     filled = [one for one in boards if one.entries]
@@ -171,7 +174,8 @@ def task_page(
     if task not in spec.tasks:
         named = ", ".join(spec.tasks)
         raise NotFound(ErrorCode.UNKNOWN_TASK, f"There is no task {task!r} in {spec.title}. Tasks: {named}.")
-    sight = seen(session, challenge, phase, track or None, visitor.user)
+    track = track_to_open(request, session, challenge, phase, track, visitor.user)
+    sight = seen(session, challenge, phase, track, visitor.user)
     note_look(session, sight, visitor.user)
     boards = [
         _drawn(service.distribution(session, sight, name, offset=offset, limit=_PAGE))

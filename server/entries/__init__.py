@@ -1,0 +1,1 @@
+"""What stands behind an entry of a leaderboard."""
