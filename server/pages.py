@@ -215,10 +215,19 @@ def wants_page(request: Request) -> bool:
     return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
-def error_page(request: Request, status: int, title: str, detail: str) -> HTMLResponse:
-    """What went wrong, as a page; what is closed to its reader leads back to the challenge that it is of."""
+def error_page(
+    request: Request, status: int, title: str, detail: str, *, again: bool = False
+) -> HTMLResponse:
+    """What went wrong, as a page; what is closed to its reader leads back to the challenge that it is of.
+
+    again: a link to the same page is all that it takes.
+    """
     slug = request.path_params.get("slug") if status == HTTPStatus.FORBIDDEN else None
-    return page(request, "error.html", status=status, code=status, title=title, detail=detail, slug=slug)
+    address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    opens = address if again else None
+    return page(
+        request, "error.html", status=status, code=status, title=title, detail=detail, slug=slug, opens=opens
+    )
 
 
 def listed(values: Iterable[str]) -> str:

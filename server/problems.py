@@ -78,7 +78,8 @@ def _answer(
         return RedirectResponse(f"/sign-in?{urlencode({'then': then})}", status_code=HTTPStatus.SEE_OTHER)
     if not wants_page(request):
         return problem_response(status, code, title, detail, headers=headers, **extra)
-    response = error_page(request, status, title, detail)
+    again = code == ErrorCode.LINK_FROM_ELSEWHERE
+    response = error_page(request, status, "Another site led here" if again else title, detail, again=again)
     response.headers.update(headers or {})
     return response
 

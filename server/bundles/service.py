@@ -23,6 +23,7 @@ from contract.problems import ErrorCode
 from evaluator.bundle import MADE, json_text, statement_of
 from server import events
 from server.accounts.principals import User
+from server.audit.looks import require_meant
 from server.audit.service import seal
 from server.bundles import material, tables
 from server.bundles.archive import pack
@@ -122,6 +123,7 @@ def _allowed(session: Session, asked: Asked) -> Challenge:
     """The challenge, if whoever asks may have this bundle of it."""
     challenge = get_challenge(session, asked.challenge)
     observer_of(session, asked.user, challenge)
+    require_meant()  # that it was made is an event of theirs, and it takes minutes of this machine
     if asked.named:
         organizer_of(session, asked.user, challenge)
     require_visible(session, challenge, asked.phase, asked.user)

@@ -17,7 +17,7 @@ from server.clock import now
 from server.consent.api import list_versions, plan_agreement
 from server.deps import SettingsDep
 from server.forms.form import Form
-from server.forms.middleware import from_elsewhere
+from server.forms.showing import from_elsewhere
 from server.overview.progress import standing
 from server.phases.api import get_release, plan_dates
 from server.phases.views import commitments_out
