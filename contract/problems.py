@@ -266,7 +266,7 @@ class ErrorCode(StrEnum):
     WEBHOOK_EXISTS = "webhook_exists", "there is a webhook with this address"
     WEBHOOK_KIND = "webhook_kind", "whose webhook it is is never told of such a kind"
     # run workers and the installation
-    DATA_MISSING = "data_missing", "a file that the server should have is gone"
+    DATA_MISSING = "data_missing", "a file or report that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"
     LOCAL_WORKER = (
         "local_worker",
