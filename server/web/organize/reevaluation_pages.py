@@ -27,6 +27,7 @@ from server.versions import api as versions
 from server.web.frame import organizer_frame
 from server.web.looking import ReaderDep
 from server.web.organize.matrices import matrices
+from server.web.titles import Titles
 
 router = APIRouter(prefix="/organize/{slug}/reevaluations", include_in_schema=False)
 
@@ -147,6 +148,7 @@ def reevaluation(
         made=sum(found.statuses.values()),
         ended=sum(count for status, count in found.statuses.items() if status in ENDED),
         preview=shown,
+        titles=Titles(challenge.spec),
         tables=[] if shown is None else matrices(shown.boards, challenge.spec),
         versions=_named(session, reader.user, challenge, found, settings),
         by=called(session, [found.created_by]).get(found.created_by),
