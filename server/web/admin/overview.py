@@ -10,6 +10,7 @@ from server.admin import finding, installation, showing
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep
 from server.evaluations import errors
+from server.evaluations.result_models import Receipt
 from server.evaluations.views import failed_out
 from server.pages import page
 from server.web.frame import ADMIN_RAIL
@@ -68,4 +69,5 @@ def show(
     found = showing.show(session, reader.user, id_)
     evaluation = found.evaluation
     titles = None if evaluation is None else Titles(get_challenge(session, evaluation.challenge).spec)
-    return page(request, "admin/show.html", rail=ADMIN_RAIL, found=found, titles=titles)
+    signed = evaluation is not None and session.get(Receipt, evaluation.id) is not None
+    return page(request, "admin/show.html", rail=ADMIN_RAIL, found=found, titles=titles, signed=signed)

@@ -14,6 +14,7 @@ from contract.texts import Line
 from contract.webhooks import MOST
 from server.admin import event_log, storage
 from server.admin.audit_api import verify_audit
+from server.admin.finding import there
 from server.challenges.service import list_challenges
 from server.clock import now
 from server.deps import SessionDep, SessionsDep, SettingsDep
@@ -94,6 +95,7 @@ def list_events(
         status=found.status,
         found=found.plan,
         refused=found.refused,
+        shown=there(session, {one.subject_id for one in found.plan.items} if found.plan else (), within=None),
         asked=asked,
         base=address("/admin/events", asked),
         after=after,

@@ -20,7 +20,7 @@ from server.challenges.service import get_challenge
 from server.datasets.models import DatasetState
 from server.deps import SessionDep, SettingsDep
 from server.organizers.access import observer_of, organizer_of
-from server.pages import page
+from server.pages import looking_at, page
 from server.reevaluations import api, service, views
 from server.settings import Settings
 from server.versions import api as versions
@@ -70,7 +70,7 @@ def reevaluations(
     return page(
         request,
         "organize/reevaluations.html",
-        frame=organizer_frame(challenge),
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
         listed=found[:_EACH],
         more=len(found) > _EACH,
         before=before,
@@ -100,7 +100,7 @@ def new_reevaluation(
     return page(
         request,
         "organize/reevaluation_new.html",
-        frame=organizer_frame(challenge),
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
         spec=challenge.spec,
         modes=MODES,
         chosen=Prefilled(phase, track, task, team, dataset, submission, evaluation, on),
@@ -142,7 +142,7 @@ def reevaluation(
     return page(
         request,
         "organize/reevaluation.html",
-        frame=organizer_frame(challenge),
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
         one=found,
         modes=dict(MODES),
         made=sum(found.statuses.values()),

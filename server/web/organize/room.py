@@ -13,7 +13,7 @@ from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.deps import SessionDep
 from server.organizers.access import observer_of
-from server.pages import page
+from server.pages import looking_at, page
 from server.web.frame import organizer_frame
 from server.web.looking import ReaderDep
 from server.web.organize.drawings import moved
@@ -49,7 +49,7 @@ class Room:
             self.request,
             f"organize/{template}.html",
             status=status,
-            frame=organizer_frame(self.challenge),
+            frame=organizer_frame(self.challenge, decides=looking_at(self.request).decides(self.slug)),
             challenge=self.challenge,
             slug=self.slug,
             spec=self.challenge.spec,
