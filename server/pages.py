@@ -131,9 +131,14 @@ def footnotes(board: BoardOut) -> list[str]:
     return list(dict.fromkeys(note for note in said if note))
 
 
+def noun(count: int, one: str, many: str | None = None) -> str:
+    """What a count is of, without the count."""
+    return one if count == 1 else many or f"{one}s"
+
+
 def plural(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {noun(count, one, many)}"
 
 
 _templates.env.filters |= {
@@ -141,6 +146,7 @@ _templates.env.filters |= {
     "lasting": lasting,
     "machine_time": machine_time,
     "moment": moment,
+    "noun": noun,
     "plural": plural,
     "short_digests": short_digests,
     "short_id": short_id,

@@ -151,6 +151,8 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods(request)))
     detail = f"{title}: {request.method[:20]} {shortened(request.url.path, _PATH)}"
+    if error.status_code == HTTPStatus.NOT_FOUND and wants_page(request):
+        title, detail = "Nothing is here", "The address may be mistyped, or what stood here was removed."
     return _answer(request, error.status_code, code, title, detail, headers=headers)
 
 

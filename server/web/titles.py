@@ -11,6 +11,21 @@ class Titles:
 
     spec: Spec
 
+    @property
+    def phases(self) -> list[tuple[str, str]]:
+        """Every phase, as a list to choose from has it."""
+        return [(name, phase.title) for name, phase in self.spec.phases.items()]
+
+    @property
+    def tasks(self) -> list[tuple[str, str]]:
+        """Every task, as a list to choose from has it."""
+        return [(name, task.title) for name, task in self.spec.tasks.items()]
+
+    @property
+    def tracks(self) -> list[tuple[str, str]]:
+        """Every track, as a list to choose from has it."""
+        return [(name, name) for name in self.spec.tracks]
+
     def phase(self, name: str) -> str:
         """A phase."""
         return self.spec.phases[name].title if name in self.spec.phases else name

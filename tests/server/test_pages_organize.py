@@ -176,6 +176,7 @@ def test_an_observer_sees_all_of_it_and_no_form_that_decides(
     assert api_forms(observer.see(f"/teams/{team.team}/decide", decision="disqualify", **why)) == []
     assert "What it would change" in observer.see(f"/submissions/{evaluation}/void", **why)
     assert "Only an organizer" in observer.see("/webhooks", status=403)
+    assert "/webhooks" not in observer.see()
     assert "Add one" in organizer.see("/webhooks")
 
 
@@ -203,6 +204,7 @@ def test_the_overview_leads_to_what_needs_somebody(lab: Lab, team: Entrant, orga
     assert f'href="{organizer.here}/submissions?status=errored"' in shown
     assert "Teams that tried and never scored" in shown
     assert "1 is scored" not in shown
+    assert "<b>1</b><span>submission</span>" in shown, "one of a thing is one"
 
 
 def test_submissions_are_found_by_the_filters_of_their_address(

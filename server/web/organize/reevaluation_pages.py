@@ -101,7 +101,7 @@ def new_reevaluation(
         request,
         "organize/reevaluation_new.html",
         frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
-        spec=challenge.spec,
+        titles=Titles(challenge.spec),
         modes=MODES,
         chosen=Prefilled(phase, track, task, team, dataset, submission, evaluation, on),
         targets=_targets(session, reader.user, challenge, settings),

@@ -9,6 +9,7 @@ from evaluator.charts import Picture, TimelinePhase, timeline
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
+from server.pages import listed
 
 
 class When(StrEnum):
@@ -40,7 +41,7 @@ class Stage:
         attempts = self.phase.attempts
         if attempts.valid is None:
             return "without limit"
-        return f"{attempts.valid} per {', '.join(attempts.per)}"
+        return f"{attempts.valid} per {listed(attempts.per)}"
 
 
 @dataclass(frozen=True)
