@@ -70,11 +70,15 @@ def require_open(phase: PhaseOut) -> None:
     if phase.opens is None:
         when = "has no opening date yet"
     elif phase.closes is not None and has_closed(phase):
-        when = f"closed on {phase.closes.isoformat()}"
+        when = f"closed {_moment(phase.closes)}"
     else:
-        when = f"opens on {phase.opens.isoformat()}"
+        when = f"opens {_moment(phase.opens)}"
     detail = f"Phase {phase.name!r} {when}; it takes no submissions now."
     raise Problem(409, "phase_closed", "Conflict", detail)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _is_in_grace(phase: PhaseOut) -> bool:

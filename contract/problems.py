@@ -36,6 +36,10 @@ class ErrorCode(StrEnum):
     INVALID_FORM = "invalid_form", "this is no form of a page, or a value is not what its field takes"
     INVALID_REQUEST = "invalid_request", "fields are missing or wrong; `problems` names them"
     INVALID_VALUE = "invalid_value", "a value that no record can have"
+    LINK_FROM_ELSEWHERE = (
+        "link_from_elsewhere",
+        "another site led to what is hidden, where each look is on record; open it from a page of this server",
+    )
     METHOD_NOT_ALLOWED = "method_not_allowed", "this address takes other methods; `Allow` names them"
     NESTED_TOO_DEEPLY = "nested_too_deeply", "lists and objects of the body lie too deep in each other"
     NOT_A_HEAD = "not_a_head", "no head of the audit chain: its number, a colon and its hash"
@@ -262,7 +266,7 @@ class ErrorCode(StrEnum):
     WEBHOOK_EXISTS = "webhook_exists", "there is a webhook with this address"
     WEBHOOK_KIND = "webhook_kind", "whose webhook it is is never told of such a kind"
     # run workers and the installation
-    DATA_MISSING = "data_missing", "a file that the server should have is gone"
+    DATA_MISSING = "data_missing", "a file or report that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"
     LOCAL_WORKER = (
         "local_worker",

@@ -131,9 +131,14 @@ def footnotes(board: BoardOut) -> list[str]:
     return list(dict.fromkeys(note for note in said if note))
 
 
+def noun(count: int, one: str, many: str | None = None) -> str:
+    """What a count is of, without the count."""
+    return one if count == 1 else many or f"{one}s"
+
+
 def plural(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {noun(count, one, many)}"
 
 
 _templates.env.filters |= {
@@ -141,6 +146,7 @@ _templates.env.filters |= {
     "lasting": lasting,
     "machine_time": machine_time,
     "moment": moment,
+    "noun": noun,
     "plural": plural,
     "short_digests": short_digests,
     "short_id": short_id,
@@ -215,10 +221,19 @@ def wants_page(request: Request) -> bool:
     return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
-def error_page(request: Request, status: int, title: str, detail: str) -> HTMLResponse:
-    """What went wrong, as a page; what is closed to its reader leads back to the challenge that it is of."""
+def error_page(
+    request: Request, status: int, title: str, detail: str, *, again: bool = False
+) -> HTMLResponse:
+    """What went wrong, as a page; what is closed to its reader leads back to the challenge that it is of.
+
+    again: a link to the same page is all that it takes.
+    """
     slug = request.path_params.get("slug") if status == HTTPStatus.FORBIDDEN else None
-    return page(request, "error.html", status=status, code=status, title=title, detail=detail, slug=slug)
+    address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    opens = address if again else None
+    return page(
+        request, "error.html", status=status, code=status, title=title, detail=detail, slug=slug, opens=opens
+    )
 
 
 def listed(values: Iterable[str]) -> str:

@@ -78,7 +78,8 @@ def _answer(
         return RedirectResponse(f"/sign-in?{urlencode({'then': then})}", status_code=HTTPStatus.SEE_OTHER)
     if not wants_page(request):
         return problem_response(status, code, title, detail, headers=headers, **extra)
-    response = error_page(request, status, title, detail)
+    again = code == ErrorCode.LINK_FROM_ELSEWHERE
+    response = error_page(request, status, "Another site led here" if again else title, detail, again=again)
     response.headers.update(headers or {})
     return response
 
@@ -150,6 +151,8 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods(request)))
     detail = f"{title}: {request.method[:20]} {shortened(request.url.path, _PATH)}"
+    if error.status_code == HTTPStatus.NOT_FOUND and wants_page(request):
+        title, detail = "Nothing is here", "The address may be mistyped, or what stood here was removed."
     return _answer(request, error.status_code, code, title, detail, headers=headers)
 
 

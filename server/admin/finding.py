@@ -104,6 +104,15 @@ def look(session: Session, wanted: Wanted) -> list[Found]:
     )
 
 
+def there(session: Session, ids: Collection[UUID], *, within: Within) -> set[UUID]:
+    """Those of `ids` that have a page of their own; of some kinds there is none, and what was removed has none."""
+    if not ids:
+        return set()
+    return {
+        found.id for found in look(session, Wanted(None, None, None, within, len(ids), ids=frozenset(ids)))
+    }
+
+
 def one(session: Session, prefix: str, *, within: Within) -> Found:
     """The one thing whose id begins so; where it is several of one submission, that submission.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Row, func, select, true
@@ -151,8 +151,12 @@ def _look_for_unsealed(session: Session, found: Found) -> None:
 
 
 def _inserted(event_id: UUID, created_at: datetime, sealed_at: datetime | None) -> str:
-    sealed = "is not sealed yet" if sealed_at is None else f"was sealed at {sealed_at.isoformat()} only"
-    return f"Event {event_id} says that it was written at {created_at.isoformat()}, and {sealed}: inserted later."
+    sealed = "is not sealed yet" if sealed_at is None else f"was sealed {_second(sealed_at)} only"
+    return f"Event {event_id} says that it was written {_second(created_at)}, and {sealed}: inserted later."
+
+
+def _second(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _other(seq: int) -> str:

@@ -8,6 +8,9 @@ from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from contract.events import VIEWED, Subject
+from contract.problems import ErrorCode
+from server import requests
+from server.errors import Forbidden
 from server.events import Event
 from server.ids import new_id
 
@@ -34,7 +37,11 @@ def looked(session: Session, subject: Subject, subject_id: UUID, look: Look, *, 
     """Records that `actor` looks at it, once an hour.
 
     In the unit of work that reads it, which is committed before its answer leaves: what cannot be recorded is not seen.
+
+    Raises:
+        Forbidden: another site led here, so it may not be this person who wants to look.
     """
+    require_meant()
     before = (
         select(Event.id)
         .where(
@@ -57,3 +64,19 @@ def looked(session: Session, subject: Subject, subject_id: UUID, look: Look, *, 
     }
     row = select(*(literal(value, column.type) for column, value in values.items())).where(~before)
     session.execute(insert(Event).from_select(list(values), row, include_defaults=False))
+
+
+def require_meant() -> None:
+    """Lets no other site's link or window write into the log, under a person's name, that they looked.
+
+    A page for people asks them to open it once more, from here.
+
+    Raises:
+        Forbidden: another site led here.
+    """
+    if requests.is_from_elsewhere():
+        raise Forbidden(
+            ErrorCode.LINK_FROM_ELSEWHERE,
+            "Another site led here, and that you see what is hidden here is written into the log under your name. "
+            "Open it from this page if you mean to.",
+        )

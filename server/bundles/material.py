@@ -5,6 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import or_
 
+from contract.ids import EvaluationId
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.bundle import (
     BOARD,
@@ -23,16 +25,22 @@ from server.bundles.private import published
 from server.bundles.state import PhaseState
 from server.challenges.service import frozen_since, is_sealed
 from server.clock import now
+from server.errors import DataMissing
 from server.evaluations.models import COUNTS, Evaluation
-from server.evaluations.reports import stored
+from server.evaluations.reports import incomplete, stored
 from server.evaluations.status import ACTIVE
 from server.leaderboard.bases import case_counts, digests_of
 from server.leaderboard.spreadsheet import as_csv
 from server.leaderboard.views import leaderboard_out
+from server.pages import listed
+
+_NAMED = 5
+"""Results that a refusal names."""
 
 
 def write(state: PhaseState) -> None:
     """Writes everything that the rest of a bundle follows from into the state's folder."""
+    _require_whole(state)
     board = leaderboard_out(state.session, state.challenge, state.phase, live=True, wait=True)
     state.put_json(BOARD, board.model_dump(mode="json", exclude={"at"}))
     state.put(TABLE, as_csv(board))
@@ -47,6 +55,30 @@ def write(state: PhaseState) -> None:
             state.put(f"{place}/{name}.json", report.model_dump_json(indent=1) + "\n")
         state.session.expunge_all()  # a few kilobytes for each number that is drawn, and there are many
     state.put(MANIFEST, _manifest(state).model_dump_json(indent=1) + "\n")
+
+
+def _require_whole(state: PhaseState) -> None:
+    """Begins no bundle that would break off at a report.
+
+    Raises:
+        DataMissing: one that counts is not stored whole; it says which, and what helps.
+    """
+    missing = incomplete(state.session, tables.counting(state))
+    if not missing:
+        return
+    told = [_result(state, id_, board) for id_, board in missing[:_NAMED]]
+    if len(missing) > _NAMED:
+        told.append(f"{len(missing) - _NAMED:,} more")
+    raise DataMissing(
+        ErrorCode.DATA_MISSING,
+        "A bundle holds the report of each result that counts, and the database has no whole one of "
+        f"{listed(told)}. Score these again by a re-evaluation, or restore the database from a backup; then ask again.",
+    )
+
+
+def _result(state: PhaseState, id_: EvaluationId, board: str) -> str:
+    team = state.teams[state.session.get_one(Evaluation, id_).team_id]
+    return f"{team.name} on board {board} (evaluation {id_})"
 
 
 def _manifest(state: PhaseState) -> BundleManifest:

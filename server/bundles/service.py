@@ -23,6 +23,7 @@ from contract.problems import ErrorCode
 from evaluator.bundle import MADE, json_text, statement_of
 from server import events
 from server.accounts.principals import User
+from server.audit.looks import require_meant
 from server.audit.service import seal
 from server.bundles import material, tables
 from server.bundles.archive import pack
@@ -76,6 +77,7 @@ def make(sessions: SessionFactory, asked: Asked, *, settings: Settings) -> Packe
         NotFound: there is no such challenge, phase or board.
         Forbidden: the user may not see everything of it, or not decide in it where names are asked for.
         Conflict: the phase shows published results, which have no cases.
+        DataMissing: a report of a result that counts is not stored whole.
         StorageFull: the disk has no room for it; nothing of it stays.
         Busy: it took too long.
         Problem: it could not be completed.
@@ -122,6 +124,7 @@ def _allowed(session: Session, asked: Asked) -> Challenge:
     """The challenge, if whoever asks may have this bundle of it."""
     challenge = get_challenge(session, asked.challenge)
     observer_of(session, asked.user, challenge)
+    require_meant()  # that it was made is an event of theirs, and it takes minutes of this machine
     if asked.named:
         organizer_of(session, asked.user, challenge)
     require_visible(session, challenge, asked.phase, asked.user)
@@ -179,7 +182,8 @@ def _complete(folder: Path) -> None:
         _log.error("bundle not completed", code=done.returncode, said=done.stderr[-2000:])
         raise Problem(
             ErrorCode.BUNDLE_FAILED,
-            "The bundle could not be completed, and nothing of it was kept; the server's log says why.",
+            "The bundle could not be completed, and nothing of it was kept. The server's log says why, in the line "
+            "“bundle not completed”; `proctor-admin doctor` says what of the installation is not well.",
         )
 
 

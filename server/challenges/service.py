@@ -12,6 +12,7 @@ from server import events
 from server.challenges.models import Challenge, SpecVersion
 from server.clock import now
 from server.errors import Conflict, NotFound, Unprocessable
+from server.pages import moment
 
 ANYTHING = "anything"
 """Whatever the present version is, none included."""
@@ -92,7 +93,7 @@ def release(
     if found.board == "none":
         raise Conflict(ErrorCode.NO_BOARD, f"Phase {phase!r} has no leaderboard that could be released.")
     if found.board == "public" and (found.freezes is None or now(session) < found.freezes):
-        frozen = f"frozen before {found.freezes.isoformat()}" if found.freezes else "sealed"
+        frozen = f"frozen before {moment(found.freezes)}" if found.freezes else "sealed"
         raise Conflict(
             ErrorCode.BOARD_PUBLIC, f"The leaderboard of phase {phase!r} was never {frozen}: it is public."
         )
@@ -157,9 +158,9 @@ def require_open(spec: Spec, name: str, *, at: datetime) -> Phase:
     if phase.opens is None:
         when = "has no opening date yet"
     elif at < phase.opens:
-        when = f"opens on {phase.opens.isoformat()}"
+        when = f"opens {moment(phase.opens)}"
     else:
-        when = f"closed on {phase.closes.isoformat() if phase.closes else '-'}"
+        when = f"closed {moment(phase.closes) if phase.closes else 'already'}"
     raise Conflict(ErrorCode.PHASE_CLOSED, f"Phase {name!r} {when}; it takes no submissions now.")
 
 

@@ -9,12 +9,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import isnan, nan
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from contract.ids import EvaluationId
 from evaluator.scoring import MetricReport, Report
 from server.evaluations.result_models import BoardReport, Score
+
+_BYTES = array("d").itemsize
 
 
 def store(session: Session, evaluation_id: EvaluationId, reports: Mapping[str, Report]) -> None:
@@ -40,6 +42,22 @@ def stored(session: Session, evaluations: Collection[EvaluationId]) -> dict[Eval
         own = scores.get((report.evaluation_id, report.board), ())
         found.setdefault(report.evaluation_id, {})[report.board] = _report(report.content, own)
     return found
+
+
+def incomplete(
+    session: Session, wanted: Mapping[EvaluationId, Collection[str]]
+) -> list[tuple[EvaluationId, str]]:
+    """The evaluations and boards of `wanted` without a whole report: there is none, or its numbers are cut off."""
+    there = select(BoardReport.evaluation_id, BoardReport.board).where(BoardReport.evaluation_id.in_(wanted))
+    cut = select(Score.evaluation_id, Score.board).where(
+        Score.evaluation_id.in_(wanted),
+        or_(
+            func.length(Score.replicates) % _BYTES != 0,
+            func.coalesce(func.length(Score.influence), 0) % _BYTES != 0,
+        ),
+    )
+    whole = {tuple(row) for row in session.execute(there)} - {tuple(row) for row in session.execute(cut)}
+    return [(id_, board) for id_, boards in wanted.items() for board in boards if (id_, board) not in whole]
 
 
 def _scores(evaluation_id: EvaluationId, board: str, report: Report) -> Iterator[Score]:

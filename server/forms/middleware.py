@@ -4,28 +4,26 @@ So a page can do what the API can, and nothing else; who may, what is counted, w
 is decided where it is for everybody.
 """
 
-import re
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from contract.problems import ErrorCode
 from server.accounts.log_ins import SESSION_LASTS
 from server.browser.cookies import Browser, remember
 from server.browser.keys import Keys
-from server.errors import Forbidden, Problem
+from server.errors import Problem
 from server.forms.asking import Answered, as_json, ask, request_of
-from server.forms.form import Form, is_local
+from server.forms.form import Form
 from server.forms.held import Held
+from server.forms.showing import OPENS, from_elsewhere, onward, parts_of, refusal, shown
 from server.front import body
 from server.front.middleware import State
 from server.front.threads import in_stream_thread
-from server.pages import page
 from server.problems import answer_to
 from server.settings import Settings
 
@@ -39,13 +37,9 @@ _SMALL = 16 * 2**10  # bytes that are taken apart at once; more would hold up th
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _FORM = "application/x-www-form-urlencoded"
-_OPENS = frozenset({"/api/v1/sessions", "/api/v1/sign-ins/accounts"})
 _ENDS = frozenset(
     {("DELETE", "/api/v1/sessions/current"), ("DELETE", "/api/v1/sessions"), ("POST", "/api/v1/me/close")}
 )
-_SECRETS = ("token", "code", "secret")
-_CONFIRMS = {"/api/v1/admin/challenges": "confirmed:bool"}
-"""The field that says yes to what has consequences, where it is not `yes`."""
 
 
 class Browsers:
@@ -80,16 +74,26 @@ class Browsers:
     ) -> None:
         if browser.token is not None:
             changes = scope["method"] not in _SAFE and scope["path"].startswith(_API)
-            shown = headers.get(TOKEN_HEADER)
-            if changes and not (self._is_own(headers) and browser.sent_from_here(shown)):
-                await answer_to(Request(scope), from_elsewhere())(scope, receive, send)
+            if changes and not (self._is_own(headers) and browser.sent_from_here(headers.get(TOKEN_HEADER))):
+                await self._turned_away(scope, browser)(scope, receive, send)
                 return
             scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {browser.token}".encode())]
         await self._app(scope, receive, send)
 
+    def _turned_away(self, scope: Scope, browser: Browser) -> Response:
+        """The refusal of a script's request that no page of this server sent."""
+        held = Held.of(self._front, scope, browser)
+        problem: Problem = from_elsewhere()
+        try:
+            held.require()
+        except Problem as spent:
+            problem = spent
+        return _counted(answer_to(Request(scope), problem), held)
+
     async def _form(self, scope: Scope, receive: Receive, browser: Browser) -> Response | None:
         request, held = Request(scope), Held.of(self._front, scope, browser)
         try:
+            held.require()
             if not self._is_own(request.headers) or (browser.token is None and browser.visit is None):
                 raise from_elsewhere()
             most = _MOST if browser.token is not None else _MOST_OF_STRANGERS
@@ -102,13 +106,14 @@ class Browsers:
             method, query = _override(scope["query_string"])
             answered, response = await self._asked(scope, receive, browser, form, method, query)
         except ClientDisconnect:
+            held.refused()
             return None
         except Problem as problem:
-            return _refused(request, problem.status, problem.title, problem.detail)
+            return _counted(refusal(request, problem), held)
         finally:
             held.end()
         site = self._public_url or str(request.base_url).rstrip("/")
-        return response if response is not None else _shown(request, browser, form, answered, site)
+        return response if response is not None else shown(request, browser, form, answered, site)
 
     async def _asked(
         self, scope: Scope, receive: Receive, browser: Browser, form: Form, method: str, query: bytes
@@ -126,12 +131,12 @@ class Browsers:
             answered = await self._sign_in_too(scope, receive, browser, content)
             path = "/api/v1/sessions"
         response = None
-        if method == "POST" and path in _OPENS and answered.status == HTTPStatus.CREATED:
+        if method == "POST" and path in OPENS and answered.status == HTTPStatus.CREATED:
             opened = answered.content
-            response = _onward(Request(scope), browser, form, {})
+            response = onward(Request(scope), browser, form, {})
             browser.sign_in(response, token=opened["token"], lasts=SESSION_LASTS, device=opened.get("device"))
         elif _ended(method, path, answered.status):
-            response = _onward(Request(scope), browser, form, {}, otherwise="/")
+            response = onward(Request(scope), browser, form, {}, otherwise="/")
             browser.sign_out(response)
         return answered, response
 
@@ -150,7 +155,7 @@ class Browsers:
         origin = headers.get("origin")
         if origin is None:
             return True
-        named = _parts(origin).netloc  # of "null", which a page in a box sends, there is none
+        named = parts_of(origin).netloc  # of "null", which a page in a box sends, there is none
         return named != "" and named in (headers.get("host"), self._public_host)
 
 
@@ -173,111 +178,7 @@ def _override(query: bytes) -> tuple[str, bytes]:
     return (method if method in _METHODS else "POST"), urlencode(rest).encode()
 
 
-def _shown(request: Request, browser: Browser, form: Form, answered: Answered, site: str) -> Response:
-    content = answered.content
-    if answered.status >= HTTPStatus.BAD_REQUEST:
-        problem = content if isinstance(content, dict) else {}
-        if problem.get("code") == ErrorCode.NEEDS_CONFIRMATION and not _wants_json(request):
-            return _asks(request, form, problem)
-        response = _refused(
-            request,
-            answered.status,
-            str(problem.get("title", "Not done")),
-            str(problem.get("detail", "The server gave no reason.")),
-            problem=problem,
-        )
-        if (after := answered.headers.get("retry-after")) is not None:
-            response.headers["Retry-After"] = after
-        return response
-    if isinstance(content, dict) and any(content.get(name) for name in _SECRETS) and not _wants_json(request):
-        return page(
-            request,
-            "forms/once.html",
-            shown=content,
-            then=form.next_page(content, _back(request)),
-            done=form.done,
-            link=form.shown_link(content),
-            site=site,
-        )
-    return _onward(request, browser, form, content)
-
-
-def _onward(
-    request: Request, browser: Browser, form: Form, content: object, *, otherwise: str | None = None
-) -> Response:
-    """On to the next page, which says what was done."""
-    then = form.next_page(content, otherwise or _back(request))
-    response: Response
-    if _wants_json(request):
-        response = JSONResponse({"then": then, "answer": content})
-    else:
-        response = RedirectResponse(then, status_code=HTTPStatus.SEE_OTHER)
-    if form.done:
-        browser.say(response, form.done)
+def _counted(response: Response, held: Held) -> Response:
+    """The refusal, which spends a request as any other does, and says what is left."""
+    response.raw_headers.extend(held.refused().headers)
     return response
-
-
-def _refused(
-    request: Request, status: int, title: str, detail: str, *, problem: dict[str, Any] | None = None
-) -> Response:
-    if _wants_json(request):
-        content = problem or {"title": title, "detail": detail, "status": status}
-        return JSONResponse(content, status_code=status, media_type="application/problem+json")
-    if status == HTTPStatus.UNAUTHORIZED and not request.url.path.startswith(tuple(_OPENS)):
-        return RedirectResponse(
-            f"/sign-in?{urlencode({'then': _back(request)})}", status_code=HTTPStatus.SEE_OTHER
-        )
-    problems = (problem or {}).get("problems", ())
-    return page(
-        request,
-        "forms/refused.html",
-        status=status,
-        title=title,
-        detail=detail,
-        problems=problems if len(problems) > 1 else (),
-        plan=(problem or {}).get("plan"),
-        back=_back(request),
-    )
-
-
-def _asks(request: Request, form: Form, problem: dict[str, Any]) -> Response:
-    """A page that says what would happen, and sends the same again with a yes."""
-    yes = _CONFIRMS.get(request.url.path, "yes:bool")
-    return page(
-        request,
-        "forms/confirm.html",
-        status=HTTPStatus.CONFLICT,
-        action=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        sent=[(name, value) for name, value in form.sent if name not in ("_csrf", yes)],
-        yes=yes,
-        problem=problem,
-        back=_back(request),
-    )
-
-
-def _wants_json(request: Request) -> bool:
-    return "application/json" in request.headers.get("accept", "")
-
-
-def _back(request: Request) -> str:
-    """The page that the form stands on."""
-    parts = _parts(request.headers.get("referer", ""))
-    address = re.sub("^/{2,}", "/", parts.path) + (f"?{parts.query}" if parts.query else "")
-    return address if is_local(address) else "/"
-
-
-def _parts(address: str) -> SplitResult:
-    """An address as a browser sent it; of what is none, nothing."""
-    try:
-        return urlsplit(address)
-    except ValueError:
-        return urlsplit("")
-
-
-def from_elsewhere() -> Forbidden:
-    """The refusal of what no page of this server sent, as it was made for this browser."""
-    return Forbidden(
-        ErrorCode.FORM_FROM_ELSEWHERE,
-        "This was not sent from a page of this server as it was made for this browser. Load the page again, and send "
-        "it once more.",
-    )

@@ -58,14 +58,22 @@ class Budget:
 
     def spend(self, source: str) -> Standing:
         """One more request of a source; one that is refused spends nothing."""
+        standing, full_at = self._with_one_more(source)
+        self._full_at[source] = full_at
+        self._full_at.move_to_end(source)
+        if len(self._full_at) > _MOST_KEPT:
+            self._full_at.popitem(last=False)
+        return standing
+
+    def foresee(self, source: str) -> Standing:
+        """How a source would stand after one more request; nothing is spent."""
+        return self._with_one_more(source)[0]
+
+    def _with_one_more(self, source: str) -> tuple[Standing, float]:
         now, each = time.monotonic(), WINDOW / self.most
         full_at = max(self._full_at.get(source, now), now) + each
         wait = max(full_at - now - WINDOW - each * 1e-6, 0.0)  # sums of shares of a window end beside it
         if wait > 0:
             full_at -= each
-        self._full_at[source] = full_at
-        self._full_at.move_to_end(source)
-        if len(self._full_at) > _MOST_KEPT:
-            self._full_at.popitem(last=False)
         left = max(math.floor((WINDOW - (full_at - now)) / each + 1e-6), 0)
-        return Standing(self.name, self.most, left, wait, full_at - now)
+        return Standing(self.name, self.most, left, wait, full_at - now), full_at

@@ -16,6 +16,7 @@ from server.datasets.models import IN_FORCE, Dataset
 from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 from server.events import Event
+from server.pages import moment
 from server.teams.models import Team
 
 _Told = TypeVar("_Told")
@@ -43,7 +44,7 @@ def _open(session: Session, challenge: Challenge, phase: str) -> Iterator[str]:
 
 
 def _until(closes: datetime | None) -> str:
-    return "and has no end" if closes is None else f"until {closes.isoformat()}"
+    return "and has no end" if closes is None else f"until {moment(closes)}"
 
 
 def _active(session: Session, challenge: Challenge, phase: str) -> Iterator[str]:

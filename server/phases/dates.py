@@ -124,11 +124,11 @@ def _wanted(
 
 
 def _to_come(field: str, date: datetime, at: datetime) -> datetime:
-    if date <= at:
-        message = f"{field} would be {date.isoformat()}, which is over. Give a time to come, or now."
-        raise Conflict(ErrorCode.PHASE_DATES, message)
     if (wrong := wrong_year(date.year)) is not None:
-        raise Conflict(ErrorCode.PHASE_DATES, f"{field} would be {date.isoformat()}, and {wrong}.")
+        raise Conflict(ErrorCode.PHASE_DATES, f"{field} would be in the year {date.year}, and {wrong}.")
+    if date <= at:
+        message = f"{field} would be {moment(date)}, which is over. Give a time to come, or now."
+        raise Conflict(ErrorCode.PHASE_DATES, message)
     return date
 
 

@@ -224,10 +224,10 @@ def _of_dates(name: str, old: Phase, new: Phase, at: datetime) -> Iterator[str]:
     for field in ("opens", "closes"):
         before, after = getattr(old, field), getattr(new, field)
         if is_earlier(old, new, field):
-            how = f"to {after.isoformat()}, {span(before - after)} earlier" if after else "to no date at all"
-            yield f"phase {name}: {field} would move from {before.isoformat()} {how}."
+            how = f"to {moment(after)}, {span(before - after)} earlier" if after else "to no date at all"
+            yield f"phase {name}: {field} would move from {moment(before)} {how}."
         elif field == "closes" and before is None and after is not None and new.is_open(at):
-            yield f"phase {name} is open without an end; it would close {after.isoformat()}."
+            yield f"phase {name} is open without an end; it would close {moment(after)}."
 
 
 def _date(at: datetime | None) -> str:

@@ -10,6 +10,7 @@ from evaluator.spec import Phase
 from server.agreements.service import present
 from server.challenges.service import is_sealed
 from server.leaderboard.bases import stale
+from server.pages import moment
 from server.readiness.world import World, doubtful, fine, wrong
 
 
@@ -28,7 +29,8 @@ def _span(phase: Phase) -> str:
 
 
 def _moment(at: datetime) -> str:
-    return f"{at.isoformat()} ({at.astimezone(UTC):%Y-%m-%d %H:%M} UTC)"
+    """A date in UTC, and as the challenge file has it where that is another clock."""
+    return moment(at) + (f" ({at:%H:%M %z} in the file)" if at.utcoffset() else "")
 
 
 def _doubt(name: str, phase: Phase, at: datetime) -> str:

@@ -36,8 +36,8 @@ def challenge_frame(challenge: Challenge, *, takes_part: bool) -> Frame:
     return Frame(challenge.slug, spec.title, tabs=tabs)
 
 
-def organizer_frame(challenge: Challenge) -> Frame:
-    """Around the control room of a challenge."""
+def organizer_frame(challenge: Challenge, *, decides: bool) -> Frame:
+    """Around the control room of a challenge; `decides`: with what is for organizers alone, and not for observers."""
     here = f"/organize/{challenge.slug}"
     rail = [
         (here, "Overview"),
@@ -54,7 +54,7 @@ def organizer_frame(challenge: Challenge) -> Frame:
         (f"{here}/people", "Organizers"),
         ("", "Records"),
         (f"{here}/exports", "Exports"),
-        (f"{here}/webhooks", "Webhooks"),
+        *([(f"{here}/webhooks", "Webhooks")] if decides else ()),
     ]
     return Frame(challenge.slug, challenge.spec.title, rail=rail)
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from contract.problems import ErrorCode
+from server.errors import BadRequest
+
 
 def address(path: str, asked: Mapping[str, object]) -> str:
     """`path` with what was asked for; what was not is left out."""
@@ -16,9 +19,18 @@ def given(value: str | None) -> str | None:
     return value.strip() or None if value is not None else None
 
 
-def midnight(asked: str) -> datetime | None:
-    """When a day of a filter begins, in UTC; what is no date asks for nothing."""
-    try:
-        return datetime.fromisoformat(asked).replace(tzinfo=UTC) if asked else None
-    except ValueError:
+def moment_of(typed: str) -> datetime | None:
+    """When the day begins that a field of a page holds, or the time that it holds, in UTC; None where it is empty.
+
+    Raises:
+        BadRequest: it is neither.
+    """
+    text = typed.strip()
+    if not text:
         return None
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        detail = f"{text[:40]!r} is no date, as 2026-11-29 is, nor a time in UTC, as 2026-11-29 18:00 is."
+        raise BadRequest(ErrorCode.INVALID_FORM, detail) from None

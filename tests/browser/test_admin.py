@@ -43,7 +43,7 @@ def test_a_worker_is_made_drained_resumed_and_given_another_token(
     worker = FakeWorker(clients(first), "gpu-night-1", sessions=lab.sessions)
     evaluation = team.submit()
     page.get_by_role("link", name="gpu-night", exact=True).click()
-    page.get_by_label("Why").first.fill("Its fan is loud.")
+    page.get_by_label("Reason").first.fill("Its fan is loud.")
     page.get_by_role("button", name="Drain").click()
     expect(page.get_by_text("drains since")).to_be_visible()
     assert worker.lease() is None, "it gets nothing more"

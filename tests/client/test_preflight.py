@@ -114,16 +114,16 @@ def test_a_closed_phase_says_when() -> None:
     long_ago, far_off = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
     shared = {"hidden": True, "open": False, "attempts": None}
     over = PhaseOut(name="old", title="Old", opens=long_ago, closes=long_ago, **shared)
-    with pytest.raises(Problem, match=r"'old' closed on 2020-01-01T00:00:00\+00:00"):
+    with pytest.raises(Problem, match="'old' closed 2020-01-01 00:00 UTC"):
         require_open(over)
     just = datetime.now(UTC) - timedelta(minutes=1)
     require_open(
         over.model_copy(update={"closes": just, "grace_seconds": 3600})
     )  # the server knows what it takes
-    with pytest.raises(Problem, match="closed on"):
+    with pytest.raises(Problem, match="closed 20"):
         require_open(over.model_copy(update={"closes": just, "grace_seconds": 30}))
     coming = PhaseOut(name="new", title="New", opens=far_off, closes=None, **shared)
-    with pytest.raises(Problem, match="'new' opens on 2999"):
+    with pytest.raises(Problem, match="'new' opens 2999-01-01 00:00 UTC"):
         require_open(coming)
 
 

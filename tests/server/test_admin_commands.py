@@ -18,6 +18,7 @@ from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.service import lock_evaluation
+from server.pages import moment
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import change, scored
@@ -172,7 +173,7 @@ def test_a_board_that_is_not_final_is_released_with_force_and_a_reason_only(
         refused = admin(*command, *options)
         said = " ".join(refused.output.split())
         assert refused.exit_code == 1, said
-        assert f"Phase 'test' is open until {closes.isoformat()}." in said
+        assert f"Phase 'test' is open until {moment(closes)}." in said
         assert "have not ended: task5 1 queued." in said
         assert "Failed, task5, track open: ended by the platform's fault and not run again" in said
         assert "Mended, task5" not in said, "it was run again, and may be on the board by now"

@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from contract.accounts import Scope
 from contract.ids import TokenId, UserId
@@ -43,6 +43,8 @@ from server.bundles.state import folders_of
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.errors import StorageFull
+from server.evaluations.models import Evaluation
+from server.evaluations.result_models import BoardReport, Score
 from server.events import Event
 from server.settings import Settings
 from server.teams.models import Team
@@ -479,3 +481,37 @@ def test_boards_of_probes_follow_too_and_reports_of_other_settings_are_said_to_b
     assert board["certainty"]["warnings"], "fairness has something to be said of"
     assert "**Left out.**" in (folder / "README.md").read_text()
     assert not (folder / "report.html").exists()
+
+
+def test_a_bundle_without_all_reports_says_which_are_missing_and_what_helps(
+    bundled: Bundled, admin: Person
+) -> None:
+    asked = f"/organize/{bundled.lab.slug}/phases/validation/bundle"
+    with unit_of_work(bundled.lab.sessions) as session:
+        of_team = select(Evaluation.id).where(Evaluation.team_id == UUID(bundled.teams["Cyd"].team))
+        score = session.scalars(
+            select(Score).where(Score.board == "task2", Score.evaluation_id.in_(of_team))
+        ).first()
+        assert score is not None
+        id_, evaluation, kept = score.id, score.evaluation_id, score.replicates
+
+    def refused() -> dict[str, Any]:
+        answer = admin.http.get(asked, timeout=120)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/problem+json")
+        return dict(answer.json())
+
+    def put(numbers: bytes) -> None:
+        with unit_of_work(bundled.lab.sessions) as session:
+            session.execute(update(Score).where(Score.id == id_).values(replicates=numbers))
+
+    put(kept[:-3])
+    found = refused()
+    assert found["code"] == "data_missing"
+    assert f"Cyd on board task2 (evaluation {evaluation})" in found["detail"]
+    assert "re-evaluation" in found["detail"]
+    put(b"")
+    assert bundle_of(bundled.lab, admin), "a value without replicates is one without an interval"
+    put(kept)
+    with unit_of_work(bundled.lab.sessions) as session:
+        session.execute(delete(BoardReport).where(BoardReport.evaluation_id == evaluation))
+    assert f"(evaluation {evaluation})" in refused()["detail"]

@@ -47,7 +47,7 @@ def test_an_unknown_challenge_is_answered_with_those_there_are(slug: str, nobody
 
 @pytest.mark.parametrize(
     ("opens", "closes", "part"),
-    [(None, None, "no opening date"), (1, 2, "opens on"), (-2, -1, "closed on"), (-1, 0, "closed on")],
+    [(None, None, "no opening date"), (1, 2, "opens 20"), (-2, -1, "closed 20"), (-1, 0, "closed 20")],
 )
 def test_a_phase_takes_submissions_from_opens_until_closes(
     fomo26: Challenge, opens: int | None, closes: int | None, part: str

@@ -10,12 +10,14 @@ import pytest
 from starlette.responses import Response
 
 from evaluator.charts import STYLES
+from server.app import create_app
 from server.browser.cookies import Browser
 from server.browser.keys import Keys
 from server.database import SessionFactory
 from server.errors import BadRequest
 from server.forms.form import Form, is_local
-from tests.server.conftest import PASSWORD, Person
+from server.settings import Settings
+from tests.server.conftest import PASSWORD, Person, serving
 
 _PAGE = {"Accept": "text/html"}
 
@@ -103,6 +105,40 @@ def test_forms_without_the_page_s_token_and_from_other_sites_do_nothing(signed_i
     assert made.status_code == 200
     assert "prt_" in made.text or "token" in made.text.lower()
     assert [one["name"] for one in signed_in.get("/api/v1/tokens").json()] == ["mine"]
+
+
+def test_forms_that_are_refused_spend_what_other_requests_do_and_then_are_not_read(
+    settings: Settings, person: Callable[..., Person]
+) -> None:
+    most = 12
+    own = settings.model_copy(update={"requests_per_token": most})
+    with (
+        serving(create_app(own)) as url,
+        httpx.Client(base_url=url, headers=_PAGE, timeout=60) as browser,
+    ):
+        sign_in(browser, person().email)
+        token = form_token(browser.get("/account"))  # from here on its session is known
+        refused = browser.post("/api/v1/tokens", data={"_csrf": "x", "name": "mine"})
+        assert refused.status_code == 403
+        assert refused.headers["RateLimit-Policy"] == f'"token";q={most};w=60'
+        left = int(refused.headers["RateLimit"].partition("r=")[2].partition(";")[0])
+        sent = [browser.post("/api/v1/tokens", json={"name": "mine"}).status_code for _ in range(left)]
+        assert sent == [403] * left
+        late = browser.post("/api/v1/tokens", data={"_csrf": token, "name": "mine"})
+        assert (late.status_code, "more than 12 requests" in late.text) == (429, True)
+        assert int(late.headers["Retry-After"]) >= 1
+        assert browser.post("/api/v1/tokens", json={"name": "mine"}).json()["code"] == "too_many_requests"
+
+
+def test_forms_of_strangers_that_are_refused_are_counted_for_their_address(settings: Settings) -> None:
+    most = 9
+    own = settings.model_copy(update={"requests_per_address": most})
+    with (
+        serving(create_app(own)) as url,
+        httpx.Client(base_url=url, headers=_PAGE, timeout=60) as browser,
+    ):
+        answers = [browser.post("/api/v1/sessions", data={"email": "x"}).status_code for _ in range(most + 1)]
+        assert answers == [403] * most + [429]
 
 
 def test_scripts_of_a_page_ask_with_its_token(signed_in: httpx.Client) -> None:

@@ -16,6 +16,7 @@ from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Dataset
 from server.evaluations.result_models import Receipt
 from server.events import Event
+from tests.server.browsing import browsing, require_sound
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin
@@ -111,3 +112,31 @@ def test_what_is_done_at_the_machine_is_in_the_log_under_its_operator(
             assert what in written.all(), words
     with unit_of_work(lab.sessions) as session:
         set_admin(session, UserId(UUID(ada.id)), is_admin=False, actor="tests")
+
+
+def test_a_link_of_another_site_shows_nothing_hidden_and_writes_no_look(
+    lab: Lab, team: Entrant, person: People
+) -> None:
+    evaluation = scored(lab, team, 0.9)
+    run = lab.runs(evaluation)[0]
+    watcher = person("Watcher")
+    give(lab.sessions, lab.slug, watcher, Role.OBSERVER)
+    page = f"/organize/{lab.slug}/submissions/{evaluation}"
+    api = f"/api/v1/admin/evaluations/{evaluation}"
+    address = str(watcher.http.base_url).removesuffix("/").removesuffix("/api/v1")
+    with browsing(address, watcher.email) as browser:
+        for site in ("cross-site", "same-site"):
+            asked = browser.get(f"{page}?a=1", headers={"Sec-Fetch-Site": site})
+            shown = require_sound(asked, status=403)
+            assert f'href="{page}?a=1"' in shown
+            assert "written into the log" in shown
+            assert run.pseudonym not in shown
+            refused = browser.get(api, headers={"Sec-Fetch-Site": site})
+            assert (refused.status_code, refused.json()["code"]) == (403, "link_from_elsewhere")
+        bundle = f"/api/v1/organize/{lab.slug}/phases/validation/bundle"
+        assert browser.get(bundle, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+        assert looks(lab.sessions, evaluation) == []
+        assert browser.get(f"/organize/{lab.slug}", headers={"Sec-Fetch-Site": "cross-site"}).is_success
+        for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {}):
+            assert run.pseudonym in require_sound(browser.get(page, headers=headers))
+    assert looks(lab.sessions, evaluation) == [(f"user:{watcher.id}", Look.CASES)]

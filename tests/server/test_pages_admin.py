@@ -10,6 +10,7 @@ from server.accounts.tokens import issue
 from server.browser.keys import Keys
 from server.database import SessionFactory, unit_of_work
 from server.settings import Settings
+from tests.server.browsing import require_sound
 from tests.server.conftest import Person
 from tests.server.test_forms import form_token, sign_in
 
@@ -49,6 +50,16 @@ def test_admins_see_each_page(browser: httpx.Client, path: str, slug: str) -> No
     assert "<script>" not in answer.text
     assert " style=" not in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/admin/events", "/admin/evaluations"])
+def test_a_filter_with_no_date_says_so_beside_it(browser: httpx.Client, path: str, slug: str) -> None:
+    refused = browser.get(path, params={"since": "yesterday", "challenge": slug})
+    shown = require_sound(refused, status=400)
+    assert "&#39;yesterday&#39; is no date, as 2026-11-29 is" in shown
+    assert f'value="{slug}" selected' in shown
+    for since in ("", "2026-01-02", "2026-01-02T03:04+05:00"):
+        assert browser.get(path, params={"since": since}).status_code == 200
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -18,6 +18,7 @@ from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
 from server.teams.models import Team
 from tests.abuse.boards import watched
+from tests.server.browsing import require_sound
 from tests.server.conftest import Person
 from tests.server.deciding import kept
 from tests.server.lab import Entrant, Lab
@@ -175,6 +176,7 @@ def test_an_observer_sees_all_of_it_and_no_form_that_decides(
     assert api_forms(observer.see(f"/teams/{team.team}/decide", decision="disqualify", **why)) == []
     assert "What it would change" in observer.see(f"/submissions/{evaluation}/void", **why)
     assert "Only an organizer" in observer.see("/webhooks", status=403)
+    assert "/webhooks" not in observer.see()
     assert "Add one" in organizer.see("/webhooks")
 
 
@@ -202,6 +204,7 @@ def test_the_overview_leads_to_what_needs_somebody(lab: Lab, team: Entrant, orga
     assert f'href="{organizer.here}/submissions?status=errored"' in shown
     assert "Teams that tried and never scored" in shown
     assert "1 is scored" not in shown
+    assert "<b>1</b><span>submission</span>" in shown, "one of a thing is one"
 
 
 def test_submissions_are_found_by_the_filters_of_their_address(
@@ -222,7 +225,9 @@ def test_submissions_are_found_by_the_filters_of_their_address(
     assert listed(phase="test") == set()
     assert listed(since=f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}") == set()
     assert organizer.http.get(f"{organizer.here}/submissions", params={"team": "Nobody"}).status_code == 404
-    assert organizer.http.get(f"{organizer.here}/submissions", params={"since": "x"}).status_code == 400
+    refused = organizer.http.get(f"{organizer.here}/submissions", params={"since": "x", "status": "scored"})
+    assert "&#39;x&#39; is no date, as 2026-11-29 is" in require_sound(refused, status=400)
+    assert 'value="scored" selected' in refused.text, "what else was asked for stays"
 
 
 def test_a_page_of_an_evaluation_names_no_case_and_is_in_the_log(
@@ -286,6 +291,8 @@ def test_voiding_shows_places_before_and_after_and_comes_back(
     shown = organizer.see(page, why=WHY)
     assert "Place before" in shown
     assert re.search(r"Second.*?↑ 1 better", shown, re.S)
+    assert "AUROC 0.900 → none" in shown, "metrics go by their titles"
+    assert "First on Polymicrogyria classification, Validation, track open" in shown
     followed = organizer.send(f"{page}?why={WHY}", "/void")
     assert "It is void" in followed
     assert kept(lab)["Second"] == 1

@@ -84,6 +84,22 @@ def test_a_challenge_s_page_says_cases_prizes_and_steps_and_of_sealed_phases_no_
     assert f'href="/challenges/{lab.slug}/leaderboards/test">leaderboard sealed' in shown
 
 
+def test_the_dates_of_a_challenge_are_drawn_with_today_among_them(
+    browser: httpx.Client, served: tuple[str, SessionFactory], fomo26: Challenge
+) -> None:
+    day = timedelta(days=1)
+    slug = put(served[1], fomo26, "drawn", opens=-9 * day, closes=9 * day)
+    shown = browser.get(f"/challenges/{slug}").text
+    figure = shown[shown.index("<figure") : shown.index("</figure>")]
+    assert "Dates of the phases" in figure
+    assert "the vertical line is today" in figure
+    assert re.search(r"<desc>Only: running, opens \d+ \w+ \d{4}, closes \d+ \w+ \d{4}", figure), figure
+    assert "As a table" not in figure, "the page has the table itself"
+    assert shown.index("</figure>") < shown.index('aria-label="Phases"')
+    dateless = put(served[1], fomo26, "undrawn", opens=None, closes=None)
+    assert "<figure" not in browser.get(f"/challenges/{dateless}").text
+
+
 def test_who_is_in_a_team_is_led_on(lab: Lab, team: Entrant, browser: httpx.Client) -> None:
     sign_in(browser, team.http.get("/me").json()["email"])
     shown = browser.get(f"/challenges/{lab.slug}").text

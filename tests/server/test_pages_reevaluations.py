@@ -79,6 +79,8 @@ def test_a_re_evaluation_from_draft_to_reverted_by_forms(
     for said in ("Evaluations that change: 3, of 3 teams.", "Ada", "1 → becomes 3", "0.900 → becomes 0.100"):
         assert said in told, said
     assert "-0.800" in told
+    assert "AUROC 0.900 → becomes 0.100" in told, "metrics go by their titles"
+    assert "Validation, track open" in told
     assert "worse" in told
     seen = observer.get(page.url)
     assert "Evaluations that change: 3" in text(seen)
@@ -136,7 +138,7 @@ def test_repetitions_that_differ_are_shown(lab: Lab, teams: dict[str, Entrant], 
 
     page = ready(organizer, lab, value, **{"mode": "rerun", "repetitions:int": "2"})
     assert "Repetitions" in text(page)
-    assert "0.6 – 0.7" in text(page)
+    assert "AUROC 0.6 – 0.7" in text(page)
 
 
 def test_nothing_is_there_to_see_for_others(

@@ -95,7 +95,7 @@ def test_a_sealed_board_leads_back_to_its_challenge(site: str, slug: str) -> Non
         ("/challenges/{slug}/leaderboards/test", 403, "sealed until the organizers release it"),
         ("/challenges/{slug}/leaderboards/none", 404, "There is no phase"),
         ("/challenges/<b>", 404, "There is no challenge &#39;&lt;b&gt;&#39;"),
-        ("/nothing", 404, "Not Found"),
+        ("/nothing", 404, "The address may be mistyped"),
     ],
 )
 def test_an_error_is_a_page_for_a_browser_and_json_for_programs(

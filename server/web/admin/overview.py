@@ -7,13 +7,16 @@ from fastapi.responses import HTMLResponse
 
 from contract.texts import Line
 from server.admin import finding, installation, showing
+from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep
 from server.evaluations import errors
+from server.evaluations.result_models import Receipt
 from server.evaluations.views import failed_out
 from server.pages import page
 from server.web.frame import ADMIN_RAIL
 from server.web.looking import AdministratorDep
 from server.web.queries import given
+from server.web.titles import Titles
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,4 +66,8 @@ def show(
     request: Request, session: SessionDep, reader: AdministratorDep, id_: Annotated[str, Line(36, least=1)]
 ) -> HTMLResponse:
     """All of one thing on one page; who looks at the names of cases is recorded."""
-    return page(request, "admin/show.html", rail=ADMIN_RAIL, found=showing.show(session, reader.user, id_))
+    found = showing.show(session, reader.user, id_)
+    evaluation = found.evaluation
+    titles = None if evaluation is None else Titles(get_challenge(session, evaluation.challenge).spec)
+    signed = evaluation is not None and session.get(Receipt, evaluation.id) is not None
+    return page(request, "admin/show.html", rail=ADMIN_RAIL, found=found, titles=titles, signed=signed)

@@ -19,6 +19,7 @@ from server.privacy import erasing
 from server.web.frame import ADMIN_RAIL
 from server.web.looking import AdministratorDep
 from server.web.queries import address, given
+from server.web.tried import tried
 
 router = APIRouter(include_in_schema=False)
 
@@ -54,6 +55,7 @@ def show_person(
             ErrorCode.UNKNOWN_ACCOUNT, "There is no such account. The list of people has all of them."
         )
     is_self = account.id == reader.user.id
+    erasure = tried(lambda: None if is_self else erasing.plan(session, user_id, HowErased()))
     return page(
         request,
         "admin/person.html",
@@ -61,5 +63,6 @@ def show_person(
         person=people.person(session, account),
         is_self=is_self,
         verified_at=account.verified_at,
-        erasure=None if is_self else erasing.plan(session, user_id, HowErased()),
+        erasure=erasure.plan,
+        refused=erasure.refused,
     )

@@ -6,13 +6,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from contract.events import Subject
+from contract.admin import Page
+from contract.events import EventOut, Subject
 from contract.notices import MATRIX
 from contract.retention import Sweeping
 from contract.texts import Line
 from contract.webhooks import MOST
 from server.admin import event_log, storage
 from server.admin.audit_api import verify_audit
+from server.admin.finding import there
 from server.challenges.service import list_challenges
 from server.clock import now
 from server.deps import SessionDep, SessionsDep, SettingsDep
@@ -20,7 +22,8 @@ from server.pages import page
 from server.retention.api import plan_sweep
 from server.web.frame import ADMIN_RAIL
 from server.web.looking import AdministratorDep
-from server.web.queries import address, given, midnight
+from server.web.queries import address, given, moment_of
+from server.web.tried import tried
 from server.webhooks import service as webhooks
 from server.webhooks import views as webhook_views
 
@@ -72,20 +75,27 @@ def list_events(
         "challenge": challenge,
         "since": since,
     }
-    within = event_log.within(session, given(challenge), None)
-    wanted = event_log.Asked(
-        subject=next((one for one in Subject if one.value == subject), None),
-        id=given(id_),
-        actor=given(actor),
-        what=given(what),
-        since=midnight(since),
-        within=within,
-    )
+
+    def listed() -> Page[EventOut]:
+        wanted = event_log.Asked(
+            subject=next((one for one in Subject if one.value == subject), None),
+            id=given(id_),
+            actor=given(actor),
+            what=given(what),
+            since=moment_of(since),
+            within=event_log.within(session, given(challenge), None),
+        )
+        return event_log.events(session, wanted, after=after)
+
+    found = tried(listed)
     return page(
         request,
         "admin/events.html",
         rail=ADMIN_RAIL,
-        found=event_log.events(session, wanted, after=after),
+        status=found.status,
+        found=found.plan,
+        refused=found.refused,
+        shown=there(session, {one.subject_id for one in found.plan.items} if found.plan else (), within=None),
         asked=asked,
         base=address("/admin/events", asked),
         after=after,

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from contract.admin import EvaluationRow, Page
 from contract.ids import TokenId
 from contract.statuses import EvaluationStatus
 from contract.texts import Line
@@ -18,7 +19,8 @@ from server.queue.views import slot_out, waiting_out
 from server.queue.waiting import Which, waiting
 from server.web.frame import ADMIN_RAIL
 from server.web.looking import AdministratorDep
-from server.web.queries import address, given, midnight
+from server.web.queries import address, given, moment_of
+from server.web.tried import tried
 
 router = APIRouter(include_in_schema=False)
 
@@ -95,7 +97,12 @@ def list_evaluations(
 ) -> HTMLResponse:
     """Evaluations of all challenges, newest first."""
     which = Which(given(challenge), given(phase), None, given(task), given(team))
-    wanted = evaluations.Wanted(which, _status(status), midnight(since), None, None)
+
+    def listed() -> Page[EvaluationRow]:
+        wanted = evaluations.Wanted(which, _status(status), moment_of(since), None, None)
+        return evaluations.evaluations(session, wanted, after=after, limit=50)
+
+    found = tried(listed)
     asked = {
         "challenge": challenge,
         "phase": phase,
@@ -108,7 +115,9 @@ def list_evaluations(
         request,
         "admin/evaluations.html",
         rail=ADMIN_RAIL,
-        found=evaluations.evaluations(session, wanted, after=after, limit=50),
+        status=found.status,
+        found=found.plan,
+        refused=found.refused,
         asked=asked,
         base=address("/admin/evaluations", asked),
         after=after,

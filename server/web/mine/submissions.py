@@ -1,6 +1,6 @@
 """What one's team sent, and what came of it: submissions, evaluations, cases, and the ledger of attempts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -25,6 +25,7 @@ from server.web.frame import challenge_frame
 from server.web.looking import ReaderDep
 from server.web.mine.room import team_of_page
 from server.web.mine.verdicts import Said, hint, said_of
+from server.web.titles import Titles
 
 router = APIRouter(include_in_schema=False)
 
@@ -171,7 +172,7 @@ def case(
         "mine/case.html",
         frame=challenge_frame(challenge, takes_part=True),
         evaluation=found,
-        task=_task_title(challenge.spec, found.task),
+        task=Titles(challenge.spec).task(found.task),
         case=out,
         hint=hint(out.verdict) if out.verdict else None,
     )
@@ -179,27 +180,13 @@ def case(
 
 def shown(spec: Spec, out: EvaluationOut) -> Shown:
     """An evaluation with what its card says of it."""
+    titles = Titles(spec)
     rows = [
-        ScoreRow(
-            _board_title(spec, board), _metric_title(spec, board, metric), score, _better(spec, board, metric)
-        )
+        ScoreRow(titles.board(board), titles.metric(board, metric), score, _better(spec, board, metric))
         for board, metrics in out.scores.items()
         for metric, score in metrics.items()
     ]
-    return Shown(out, _task_title(spec, out.task), said_of(out), rows)
-
-
-def _task_title(spec: Spec, task: str) -> str:
-    return spec.tasks[task].title if task in spec.tasks else task
-
-
-def _board_title(spec: Spec, board: str) -> str:
-    return spec.boards[board].title if board in spec.boards else board
-
-
-def _metric_title(spec: Spec, board: str, metric: str) -> str:
-    metrics: Mapping[str, object] = spec.boards[board].metrics if board in spec.boards else {}
-    return getattr(metrics.get(metric), "title", None) or metric
+    return Shown(out, titles.task(out.task), said_of(out), rows)
 
 
 def _better(spec: Spec, board: str, metric: str) -> str | None:

@@ -12,7 +12,7 @@ from contract.cases import Plane, ShownCaseOut, ShownImageOut, ShownLabelsOut
 from contract.ids import CaseId, DatasetId
 from contract.texts import Name
 from server.deps import SessionDep, SettingsDep
-from server.pages import POLICY, WITH_DATA_IMAGES, page
+from server.pages import POLICY, WITH_DATA_IMAGES, looking_at, page
 from server.viewer import files, service, views
 from server.viewer.drawing import AXES, EDGES, USUAL_SIDE, Grid, Place, frame, inside, place_at
 from server.web.frame import organizer_frame
@@ -133,7 +133,7 @@ def case(
         request,
         "organize/case.html",
         policy=POLICY if niivue is None else WITH_DATA_IMAGES,
-        frame=organizer_frame(one.challenge),
+        frame=organizer_frame(one.challenge, decides=looking_at(request).decides(one.challenge.slug)),
         dataset=one.dataset,
         case=shown,
         here=here,

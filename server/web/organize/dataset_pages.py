@@ -17,7 +17,7 @@ from server.datasets.fit import fits, problems_of
 from server.datasets.models import Dataset, DatasetState
 from server.deps import SessionDep, SettingsDep
 from server.organizers.access import observer_of
-from server.pages import page
+from server.pages import looking_at, page
 from server.settings import Settings
 from server.versions import api as versions
 from server.versions.making import version_of
@@ -52,7 +52,7 @@ def datasets(
     return page(
         request,
         "organize/datasets.html",
-        frame=organizer_frame(challenge),
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
         spec=challenge.spec,
         versions=listed,
         sent=case_api.list_consignments(session, reader.user, slug, None, _SENT),
@@ -85,7 +85,7 @@ def dataset(
     return page(
         request,
         "organize/dataset.html",
-        frame=organizer_frame(challenge),
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
         version=shown,
         others=others,
         effect=None
@@ -129,7 +129,7 @@ def difference(
     return page(
         request,
         "organize/difference.html",
-        frame=organizer_frame(challenge),
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
         difference=found,
         dataset=version_of(session, challenge, dataset_id),
         other=version_of(session, challenge, against),
@@ -143,4 +143,9 @@ def consignment(
     """What became of files that were sent for a version of the cases."""
     challenge = get_challenge(session, slug)
     found: ConsignmentOut = consignments.get_consignment(session, reader.user, slug, consignment_id)
-    return page(request, "organize/consignment.html", frame=organizer_frame(challenge), sent=found)
+    return page(
+        request,
+        "organize/consignment.html",
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
+        sent=found,
+    )

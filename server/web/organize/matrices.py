@@ -8,6 +8,7 @@ from evaluator.charts import Picture
 from evaluator.ranking import direction_of
 from evaluator.spec import Challenge as Spec
 from server.web.organize.drawings import moved
+from server.web.titles import Titles
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _matrix(phase: PhaseShift, track: TrackShift, spec: Spec) -> Matrix:
     order = {one.team: number for number, one in enumerate(track.teams)}
     teams = sorted(cells, key=lambda team: (order.get(team, len(order)), team))
     return Matrix(
-        phase=phase.phase,
+        phase=Titles(spec).phase(phase.phase),
         track=track.track,
         rule=phase.rule,
         boards=[board.title for board in track.boards],
@@ -84,7 +85,8 @@ def _changed(shift: MetricShift, board: str, decimals: int, spec: Spec) -> Chang
         difference = f"{after - before:+.{decimals}f}"
         if float(difference) != 0:
             better = _is_better(after - before, board, shift.metric, spec)
-    return Changed(shift.metric, _written(before, decimals), _written(after, decimals), difference, better)
+    title = Titles(spec).metric(board, shift.metric)
+    return Changed(title, _written(before, decimals), _written(after, decimals), difference, better)
 
 
 def _is_better(difference: float, board: str, metric: str, spec: Spec) -> bool | None:

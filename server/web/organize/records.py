@@ -11,7 +11,8 @@ from server.consent.api import list_versions
 from server.deps import SettingsDep
 from server.overview.progress import standing
 from server.retention.api import list_certificates, plan_deletion
-from server.web.organize.room import RoomDep, tried
+from server.web.organize.room import RoomDep
+from server.web.tried import tried
 
 router = APIRouter(prefix="/organize/{slug}/exports", include_in_schema=False)
 

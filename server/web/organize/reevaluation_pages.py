@@ -20,13 +20,14 @@ from server.challenges.service import get_challenge
 from server.datasets.models import DatasetState
 from server.deps import SessionDep, SettingsDep
 from server.organizers.access import observer_of, organizer_of
-from server.pages import page
+from server.pages import looking_at, page
 from server.reevaluations import api, service, views
 from server.settings import Settings
 from server.versions import api as versions
 from server.web.frame import organizer_frame
 from server.web.looking import ReaderDep
 from server.web.organize.matrices import matrices
+from server.web.titles import Titles
 
 router = APIRouter(prefix="/organize/{slug}/reevaluations", include_in_schema=False)
 
@@ -69,7 +70,7 @@ def reevaluations(
     return page(
         request,
         "organize/reevaluations.html",
-        frame=organizer_frame(challenge),
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
         listed=found[:_EACH],
         more=len(found) > _EACH,
         before=before,
@@ -99,8 +100,8 @@ def new_reevaluation(
     return page(
         request,
         "organize/reevaluation_new.html",
-        frame=organizer_frame(challenge),
-        spec=challenge.spec,
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
+        titles=Titles(challenge.spec),
         modes=MODES,
         chosen=Prefilled(phase, track, task, team, dataset, submission, evaluation, on),
         targets=_targets(session, reader.user, challenge, settings),
@@ -141,12 +142,13 @@ def reevaluation(
     return page(
         request,
         "organize/reevaluation.html",
-        frame=organizer_frame(challenge),
+        frame=organizer_frame(challenge, decides=looking_at(request).decides(challenge.slug)),
         one=found,
         modes=dict(MODES),
         made=sum(found.statuses.values()),
         ended=sum(count for status, count in found.statuses.items() if status in ENDED),
         preview=shown,
+        titles=Titles(challenge.spec),
         tables=[] if shown is None else matrices(shown.boards, challenge.spec),
         versions=_named(session, reader.user, challenge, found, settings),
         by=called(session, [found.created_by]).get(found.created_by),

@@ -1,33 +1,26 @@
-"""The control room of a challenge: who is let in, what stands around its pages, and plans that pages show."""
+"""The control room of a challenge: who is let in, what stands around its pages."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from contract.problems import ErrorCode
 from contract.texts import Name
 from server.accounts.principals import Observer, User
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.deps import SessionDep
-from server.errors import BadRequest, Problem
 from server.organizers.access import observer_of
-from server.pages import page
+from server.pages import looking_at, page
 from server.web.frame import organizer_frame
 from server.web.looking import ReaderDep
 from server.web.organize.drawings import moved
-from server.words import words
+from server.web.titles import Titles
 
 Typed = Annotated[str, Query(max_length=500)]
 """What a form of a page sends in its address; empty where nothing was typed or chosen."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -56,10 +49,11 @@ class Room:
             self.request,
             f"organize/{template}.html",
             status=status,
-            frame=organizer_frame(self.challenge),
+            frame=organizer_frame(self.challenge, decides=looking_at(self.request).decides(self.slug)),
             challenge=self.challenge,
             slug=self.slug,
             spec=self.challenge.spec,
+            titles=Titles(self.challenge.spec),
             here=self.here,
             api=f"/api/v1{self.here}",
             moved=moved,
@@ -79,39 +73,3 @@ def get_room(request: Request, session: SessionDep, reader: ReaderDep, slug: Nam
 
 
 RoomDep = Annotated[Room, Depends(get_room)]
-
-
-@dataclass(frozen=True)
-class Tried(Generic[_T]):
-    """A plan that a page shows, or why there is none."""
-
-    plan: _T | None = None
-    refused: str | None = None
-    status: int = 200
-
-
-def tried(make: Callable[[], _T]) -> Tried[_T]:
-    """The plan that `make` makes, or its refusal in words, which the page shows beside the form."""
-    try:
-        return Tried(make())
-    except Problem as problem:
-        return Tried(refused=problem.detail, status=problem.status)
-    except ValidationError as error:
-        found = error.errors()[0]
-        field = ".".join(str(part) for part in found["loc"]) or "the form"
-        return Tried(refused=f"{field}: {words(found)}.", status=422)
-
-
-def day_of(text: str) -> datetime | None:
-    """The beginning of a day, or a time, as a page's form sends it, in UTC; None where it is empty.
-
-    Raises:
-        BadRequest: it is none.
-    """
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadRequest(ErrorCode.INVALID_FORM, f"{text[:40]!r} is no date, as 2026-11-29 is.") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found

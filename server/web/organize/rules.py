@@ -17,12 +17,14 @@ from server.clock import now
 from server.consent.api import list_versions, plan_agreement
 from server.deps import SettingsDep
 from server.forms.form import Form
-from server.forms.middleware import from_elsewhere
+from server.forms.showing import from_elsewhere
 from server.overview.progress import standing
 from server.phases.api import get_release, plan_dates
 from server.phases.views import commitments_out
 from server.roles.api import list_organizers
-from server.web.organize.room import Room, RoomDep, Typed, day_of, tried
+from server.web.organize.room import Room, RoomDep, Typed
+from server.web.queries import moment_of
+from server.web.tried import tried
 
 router = APIRouter(prefix="/organize/{slug}", include_in_schema=False)
 
@@ -61,8 +63,8 @@ def dates(
 
     def made() -> Any:
         body = DatesIn(
-            opens="now" if opens == "now" else day_of(opens),
-            closes="now" if closes == "now" else day_of(closes),
+            opens="now" if opens == "now" else moment_of(opens),
+            closes="now" if closes == "now" else moment_of(closes),
             extend=int(hours) * 3600 if hours.isdecimal() and len(hours) < 6 else None,
         )
         return plan_dates(room.session, room.user, settings, room.slug, phase, body), body

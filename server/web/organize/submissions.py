@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
+from contract.admin import EvaluationRow, Page
 from contract.decisions import ActIn
 from contract.ids import CaseRunId, EvaluationId
 from contract.problems import ErrorCode
@@ -21,7 +22,9 @@ from server.evaluations.result_models import Receipt
 from server.evaluations.views import case_for_admin_out
 from server.queue.waiting import Which
 from server.submissions.models import Submission
-from server.web.organize.room import Room, RoomDep, Typed, day_of, tried
+from server.web.organize.room import Room, RoomDep, Typed
+from server.web.queries import moment_of
+from server.web.tried import tried
 
 router = APIRouter(prefix="/organize/{slug}/submissions", include_in_schema=False)
 
@@ -51,8 +54,12 @@ def submissions(
         within=frozenset({room.challenge.id}),
     )
     wanted_status = EvaluationStatus(status) if status in list(EvaluationStatus) else None
-    wanted = evaluations.Wanted(which, wanted_status, day_of(since))
-    found = tried(lambda: evaluations.evaluations(room.session, wanted, after=after, limit=min(_PAGE, MOST)))
+
+    def listed() -> Page[EvaluationRow]:
+        wanted = evaluations.Wanted(which, wanted_status, moment_of(since))
+        return evaluations.evaluations(room.session, wanted, after=after, limit=min(_PAGE, MOST))
+
+    found = tried(listed)
     asked = {"phase": phase, "track": track, "task": task, "team": team, "status": status, "since": since}
     return room.page(
         "submissions",

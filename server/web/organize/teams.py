@@ -18,7 +18,8 @@ from server.errors import NotFound
 from server.same_person.api import list_resemblances
 from server.teams.models import Team
 from server.usage.api import list_usage
-from server.web.organize.room import Room, RoomDep, Typed, tried
+from server.web.organize.room import Room, RoomDep, Typed
+from server.web.tried import tried
 
 router = APIRouter(prefix="/organize/{slug}/teams", include_in_schema=False)
 

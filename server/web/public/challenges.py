@@ -28,7 +28,7 @@ from server.queue.slots import standstill
 from server.teams.membership import find_team
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
-from server.web.public.moments import Stage, When, next_of, stages
+from server.web.public.moments import Stage, When, drawn, next_of, stages
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,6 +55,7 @@ def overview(
         at=at,
         next=next_of(spec, at),
         stages=listed,
+        timeline=drawn(listed, at),
         released=challenge.released,
         open=next((stage.name for stage in listed if stage.when is When.OPEN), None),
         own_limits=any(task.limits for task in spec.tasks.values()),

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from evaluator.charts import Picture, TimelinePhase, timeline
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
+from server.pages import listed
 
 
 class When(StrEnum):
@@ -39,7 +41,7 @@ class Stage:
         attempts = self.phase.attempts
         if attempts.valid is None:
             return "without limit"
-        return f"{attempts.valid} per {', '.join(attempts.per)}"
+        return f"{attempts.valid} per {listed(attempts.per)}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,13 @@ def _when(phase: Phase, at: datetime) -> When:
     if phase.is_open(at):
         return When.OPEN
     return When.OVER if phase.has_opened(at) else When.COMING
+
+
+def drawn(listed: Sequence[Stage], at: datetime) -> Picture | None:
+    """The phases that have dates, with today among them; None where none has."""
+    dated = [one.phase for one in listed if not one.published and (one.phase.opens or one.phase.closes)]
+    rows = [TimelinePhase(one.title, one.opens, one.closes, one.freezes) for one in dated]
+    return timeline(rows, now=at, title="Dates of the phases") if rows else None
 
 
 def when(listed: Sequence[Stage]) -> When:
