@@ -87,23 +87,22 @@ def _opened(
 
 
 def _common(board: Board, track: MadeTrack, here: str) -> dict[str, Any]:
-    around = board.around
+    around, head = board.around, board.made.head
+    phase, released = board.spec.phases[head.phase], head.phase in around.released
     return {
-        "board": board.made.head,
+        "board": head,
         "tracks": board.made.tracks,
         "spec": board.spec,
         "track": track,
         "around": around,
         "amended": around.amended[:_AMENDED],
         "here": here,
-        "api": f"/api/v1/challenges/{board.made.head.challenge}/leaderboards/{board.made.head.phase}",
+        "api": f"/api/v1/challenges/{head.challenge}/leaderboards/{head.phase}",
         "most_compared": MOST_COMPARED,
         "shares": _shares(track),
         "task_of": {name: one.task for name, one in board.spec.boards.items()},
-        "sealed": board.spec.phases[board.made.head.phase].board == "sealed"
-        and board.made.head.phase not in around.released,
-        "hidden_cases": board.spec.phases[board.made.head.phase].hidden
-        and board.made.head.phase not in around.released,
+        "sealed": phase.board == "sealed" and not released,
+        "hidden_cases": phase.hidden and not released,
     }
 
 
