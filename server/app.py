@@ -29,6 +29,7 @@ from server.consent.api import router as consent
 from server.consignments.api import router as consignments
 from server.consignments.case_api import router as case_corrections
 from server.decisions.api import router as decisions
+from server.editions.api import router as editions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
 from server.forms.middleware import Browsers
@@ -127,6 +128,7 @@ _ROUTERS = (
             leases,
             leaderboard,
             comparisons,
+            editions,
             overview,
             readiness,
             reference_submissions,
