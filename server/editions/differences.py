@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contract.editions import BoardSinceOut, SinceBoardOut, TeamSinceOut
+from contract.ids import TeamId
 from contract.leaderboard import EntryOut, TrackOut, UnifiedOut
 from server.challenges.models import Challenge
 from server.editions.models import BoardsThen, Edition, PlaceThen, RankThen
@@ -32,7 +33,7 @@ class Since:
 def since(session: Session, challenge: Challenge, edition: Edition, now: TrackOut, decimals: int) -> Since:
     """What became of the places of a track since an edition. now: as the asker sees it; decimals: of its values."""
     then = edition.places.tracks.get(now.track, [])
-    names = named_teams(session, challenge, then)
+    names = named_teams(teams_of(session, challenge), then)
     sides = _Sides(edition.boards, now, min(decimals, edition.boards.decimals), names)
     entries = {one.team: one for one in now.unified}
     found = [_team(sides, one, names.get(one.team), entries) for one in then]
@@ -43,26 +44,34 @@ def since(session: Session, challenge: Challenge, edition: Edition, now: TrackOu
     return Since(list(sides.listed()), order)
 
 
-def named_teams(session: Session, challenge: Challenge, then: Sequence[PlaceThen]) -> dict[str, str]:
+Teams = Mapping[str, tuple[TeamId, str, bool, TeamId | None]]
+"""By id: each team with its name, whether it is on no board, and into which it was merged."""
+
+
+def teams_of(session: Session, challenge: Challenge) -> Teams:
+    """What is to be known of the challenge's teams."""
+    columns = Team.id, Team.name, Team.hidden, Team.merged_into
+    rows = session.execute(select(*columns).where(Team.challenge_id == challenge.id))
+    return {str(key): (key, name, hidden, into) for key, name, hidden, into in rows}
+
+
+def named_teams(teams: Teams, then: Sequence[PlaceThen]) -> dict[str, str]:
     """What the teams of an edition are called now, by their ids; who is no longer listed is left out.
 
     A team that was merged is the one that has had all of it since, unless that one has a place of its own there.
     """
-    columns = Team.id, Team.name, Team.hidden, Team.merged_into
-    rows = session.execute(select(*columns).where(Team.challenge_id == challenge.id)).all()
-    teams = {str(row.id): row for row in rows}
-    own, names, taken = {one.team for one in then}, {}, set[str]()
+    own, names, taken = {one.team for one in then}, dict[str, str](), set[TeamId]()
     for one in then:
         team = teams.get(one.team)
-        while team is not None and team.merged_into is not None:
-            team = teams.get(str(team.merged_into))
-        if team is None or team.hidden:
+        while team is not None and team[3] is not None:
+            team = teams.get(str(team[3]))
+        if team is None:
             continue
-        key = str(team.id)
-        if key in taken or (key != one.team and key in own):
-            continue
-        taken.add(key)
-        names[one.team] = team.name
+        team_id, name, hidden, _ = team
+        another = str(team_id) != one.team and str(team_id) in own
+        if not (hidden or another or team_id in taken):
+            taken.add(team_id)
+            names[one.team] = name
     return names
 
 

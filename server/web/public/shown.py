@@ -83,6 +83,7 @@ def _common(board: Board, track: TrackOut, here: str) -> dict[str, Any]:
         "api": f"/api/v1/challenges/{board.out.challenge}/leaderboards/{board.out.phase}",
         "most_compared": MOST_COMPARED,
         "amended_after": _amended_after(board),
+        "moved": 0 if around.shown is None else around.shown.moved(track),
         "shares": _shares(track),
         "task_of": {name: one.task for name, one in board.spec.boards.items()},
     }
