@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from contract.editions import BoardSinceOut, SinceBoardOut, TeamSinceOut
 from contract.ids import TeamId
-from contract.leaderboard import EntryOut, TrackOut, UnifiedOut
+from contract.leaderboard import EntryOut, LeaderboardOut, TrackOut, UnifiedOut
 from server.challenges.models import Challenge
 from server.editions.models import BoardsThen, Edition, PlaceThen, RankThen
 from server.teams.models import Team
@@ -30,13 +30,16 @@ class Since:
         return sum(one.place_then != one.place_now for one in self.teams)
 
 
-def since(session: Session, challenge: Challenge, edition: Edition, now: TrackOut, decimals: int) -> Since:
-    """What became of the places of a track since an edition. now: as the asker sees it; decimals: of its values."""
+def since(
+    session: Session, challenge: Challenge, edition: Edition, board: LeaderboardOut, now: TrackOut
+) -> Since:
+    """What became of the places of a track since an edition. board, and now, its track: as the asker sees them."""
     then = edition.places.tracks.get(now.track, [])
     names = named_teams(teams_of(session, challenge), then)
-    sides = _Sides(edition.boards, now, min(decimals, edition.boards.decimals), names)
+    rule = edition.version != board.version
+    sides = _Sides(edition.boards, now, min(board.decimals, edition.boards.decimals), names)
     entries = {one.team: one for one in now.unified}
-    found = [_team(sides, one, names.get(one.team), entries) for one in then]
+    found = [_team(sides, one, names.get(one.team), entries, rule=rule) for one in then]
     told = {one.team for one in found}
     found += [_comes(sides, entry) for name, entry in entries.items() if name not in told]
     placed = [one for one in found if one.place_then is not None or one.place_now is not None]
@@ -125,12 +128,12 @@ class _Sides:
 
 
 def _team(
-    sides: _Sides, then: PlaceThen, name: str | None, entries: Mapping[str, UnifiedOut]
+    sides: _Sides, then: PlaceThen, name: str | None, entries: Mapping[str, UnifiedOut], *, rule: bool
 ) -> TeamSinceOut:
     if name is None:  # what it had is told of nobody
         return _told(then._replace(overall=None, low=None, high=None), None, None, [], "no longer listed")
     entry, boards = entries.get(name), sides.of(name)
-    return _told(then, name, entry, boards, _why(then, entry, boards))
+    return _told(then, name, entry, boards, _why(then, entry, boards, rule=rule))
 
 
 def _comes(sides: _Sides, entry: UnifiedOut) -> TeamSinceOut:
@@ -153,8 +156,10 @@ def _told(
     )
 
 
-def _why(then: PlaceThen, entry: UnifiedOut | None, boards: Sequence[BoardSinceOut]) -> str | None:
-    """What moved a team; None where its place is what it was."""
+def _why(
+    then: PlaceThen, entry: UnifiedOut | None, boards: Sequence[BoardSinceOut], *, rule: bool
+) -> str | None:
+    """What moved a team; None where its place is what it was. rule: whether the challenge file is another one."""
     if entry is None:
         return "nothing that counts any more"
     if then.place == entry.placement:
@@ -165,4 +170,4 @@ def _why(then: PlaceThen, entry: UnifiedOut | None, boards: Sequence[BoardSinceO
         return "ranked again"
     if own := [one.board for one in boards if one.changed]:
         return f"its own values on {', '.join(own)} changed"
-    return "others moved, or the rule changed"
+    return "others moved, or the rule changed" if rule else "others moved"

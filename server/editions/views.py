@@ -14,8 +14,8 @@ from server.pages import moment
 
 _WORDS = {
     EditionCause.RELEASED: "release of {at}",
-    EditionCause.CHANGED: "after the change of {at}",
-    EditionCause.FOUND: "as it stood on {at}",
+    EditionCause.CHANGED: "change of {at}",
+    EditionCause.FOUND: "state of {at}",
 }
 _MOST_LATER = 200
 
@@ -42,7 +42,7 @@ def differences_out(
 ) -> EditionDifferencesOut:
     """The places of a track in an edition beside those of `board`, which is as the asker sees it."""
     now = next(one for one in board.tracks if one.track == track)
-    found = since(session, challenge, edition, now, board.decimals)
+    found = since(session, challenge, edition, board, now)
     later = later_than(session, challenge, edition, most=_MOST_LATER)
     return EditionDifferencesOut(
         challenge=board.challenge,

@@ -27,6 +27,7 @@ from tests.server.deciding import refused as refused_with
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.reevaluating import Organizing, score_all
 from tests.server.test_leaderboard import board, change, entries, scored
+from tests.server.test_plans_http import text_of
 
 VALUES = {"Ada": 0.9, "Bob": 0.8, "Cyd": 0.7}
 MakeEntrant = Callable[[str], Entrant]
@@ -164,7 +165,7 @@ def test_each_decision_that_changes_a_released_board_is_an_edition_and_no_other_
     ]
     assert editions.moves(nobody) == {"Bobby": (2, 1), "Cyd": (3, 2), "Ada": (1, None)}
     whys = {one["team"]: one["why"] for one in editions.since(nobody)["teams"]}
-    assert whys == {"Bobby": "others moved, or the rule changed", "Cyd": whys["Bobby"], "Ada": "disqualified"}
+    assert whys == {"Bobby": "others moved", "Cyd": whys["Bobby"], "Ada": "disqualified"}
     answer = editions.admin.patch(f"/admin/teams/{teams['Ada'].team}", json={"disqualified": None})
     assert answer.status_code == 200, answer.text
     assert editions.all(nobody)[0]["what"] == ["the organizers changed how a team stands"]
@@ -252,7 +253,34 @@ def test_a_frozen_board_whose_release_is_taken_back_shows_no_edition(
     refused_with(nobody.get(f"{at}/1/differences"), "unknown_edition")
 
 
-def test_another_rule_and_corrected_cases_are_editions(
+def test_another_rule_in_the_file_is_an_edition(
+    editions: Editions,
+    teams: dict[str, Entrant],
+    entrant: MakeEntrant,
+    nobody: httpx.Client,
+    fomo26: Challenge,
+) -> None:
+    scored(editions.lab, entrant("Dan"), 0.9, phase="test")
+    editions.release()
+    assert editions.moves(nobody) == {"Ada": (1, 1), "Dan": (1, 1), "Bob": (3, 3), "Cyd": (4, 4)}
+    with unit_of_work(editions.lab.sessions) as session:
+        present = get_challenge(session, editions.lab.slug).spec
+    body = {"file": text_of(present, editions.lab.slug), "confirmed": True, "why": "as it was announced"}
+    renamed = editions.admin.post("/admin/challenges", json={**body, "overlay": "title: Another name"})
+    assert (renamed.status_code, len(editions.all(nobody))) == (200, 1), "no place is another"
+    answer = editions.admin.post("/admin/challenges", json={**body, "overlay": "ranking: {ties: dense}"})
+    assert answer.status_code == 200, answer.text
+    assert editions.moves(nobody) == {"Ada": (1, 1), "Dan": (1, 1), "Bob": (3, 2), "Cyd": (4, 3)}
+    (second, first) = editions.all(nobody)
+    assert "ranking.ties min → dense" in second["what"][0]
+    assert second["version"] != first["version"]
+    assert {one["why"] for one in editions.since(nobody)["teams"]} == {
+        None,
+        "others moved, or the rule changed",
+    }
+
+
+def test_an_entry_that_is_voided_is_an_edition(
     editions: Editions, teams: dict[str, Entrant], nobody: httpx.Client
 ) -> None:
     editions.release()

@@ -49,7 +49,7 @@ def since_page(
     offset: int,
 ) -> Mapping[str, Any]:
     """What the page of an edition is filled with; board and track: as the asker sees them now."""
-    found = since(session, challenge, edition, track, board.decimals)
+    found = since(session, challenge, edition, board, track)
     shown = found.teams[offset : offset + _STEP]
     words = edition_out(edition)
     drawn = [MovedTeam(one.team or UNLISTED, one.place_then, one.place_now) for one in found.teams]
@@ -62,9 +62,7 @@ def since_page(
         "changed": list(_values(found, shown, board.decimals)),
         "offset": offset,
         "step": _STEP,
-        "picture": slope(
-            drawn, before="Then", after="Now", title=f"Places since the {words.title}", name="since"
-        )
+        "picture": slope(drawn, before="Then", after="Now", title="Places then and now", name="since")
         if found.moved
         else None,
     }
@@ -74,7 +72,7 @@ def since_rows(
     session: Session, challenge: Challenge, edition: Edition, board: LeaderboardOut, track: TrackOut
 ) -> Iterator[Sequence[object]]:
     """The same as rows of a file: every team with its places, mean ranks, and ranks and values on each board."""
-    found = since(session, challenge, edition, track, board.decimals)
+    found = since(session, challenge, edition, board, track)
     head = [
         "team",
         "place then",
@@ -128,7 +126,7 @@ def _values(found: Since, shown: Sequence[TeamSinceOut], decimals: int) -> Itera
     boards = {one.board: one for one in found.boards}
     for team in shown:
         for own in team.boards:
-            if not own.changed or team.team is None:
+            if not own.changed or team.team is None or team.overall_then is None:
                 continue
             board = boards[own.board]
             for metric in board.metrics:
