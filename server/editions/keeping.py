@@ -91,8 +91,8 @@ def _keep(session: Session, challenge: Challenge, phase: str, acts: Sequence[Boa
     ids = {name: str(team_id) for name, team_id in rows}
     places, boards = places_of(board, ids), boards_of(board, ids)
     digest, last = digest_of(places, boards), last_edition(session, challenge, phase)
-    cause = _cause(acts)
-    if cause is EditionCause.CHANGED and last is not None and last.digest == digest:
+    cause = _cause(acts, last)
+    if last is not None and cause is EditionCause.CHANGED and last.digest == digest:
         return
     edition = Edition(
         challenge_id=challenge.id,
@@ -109,10 +109,11 @@ def _keep(session: Session, challenge: Challenge, phase: str, acts: Sequence[Boa
     session.flush()
 
 
-def _cause(acts: Sequence[BoardAct]) -> EditionCause:
+def _cause(acts: Sequence[BoardAct], last: Edition | None) -> EditionCause:
+    """What was shown before an act that comes before any edition, nobody knows any more."""
     if any(act.releases for act in acts):
         return EditionCause.RELEASED
-    return EditionCause.CHANGED if acts else EditionCause.FOUND
+    return EditionCause.FOUND if last is None else EditionCause.CHANGED
 
 
 def _what(

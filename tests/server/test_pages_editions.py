@@ -2,8 +2,10 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from server.teams.models import Team
 from tests.server.browsing import browsing, require_sound, statements
 from tests.server.conftest import Person
 from tests.server.lab import Entrant
+from tests.server.organizer import Admin
 from tests.server.reevaluating import Organizing
 from tests.server.test_editions import Editions, MakeEntrant, editions, teams, valued
 from tests.server.test_leaderboard import scored
@@ -143,6 +146,20 @@ def test_what_is_not_there_is_said(editions: Editions, teams: dict[str, Entrant]
     assert "No team had a place then" in require_sound(other)
     for odd in ("edition-", "edition-x", "edition-99999999", "edition-²"):
         assert site.get(at(editions, f"/differences?track=open&against={odd}")).status_code == 200
+
+
+def test_a_mirror_carries_what_has_changed_since_the_release(
+    turned: Editions, command: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCTOR_HOLD_ENDS", "false")
+    done = command("mirror", turned.lab.slug, tmp_path / "mirror")
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "mirror/leaderboards/test/differences"
+    pages = [page.read_text() for page in folder.rglob("index.html")]
+    (found,) = [page for page in pages if "Places since the release" in page and "open track" in page]
+    assert "2 teams stand elsewhere now" in found
+    told = json.loads((tmp_path / "mirror/api/phases/test/editions.json").read_text())
+    assert [one["number"] for one in told] == [2, 1]
 
 
 def test_more_teams_cost_no_more_statements(
