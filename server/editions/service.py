@@ -1,6 +1,6 @@
 """Reading editions: which there are, and to whom they are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, undefer
@@ -75,6 +75,15 @@ def later_than(session: Session, challenge: Challenge, edition: Edition, *, most
     """The editions that came after one, the oldest first; the last ones where there are more than `most`."""
     query = _of(challenge, edition.phase).where(Edition.number > edition.number)
     return session.scalars(query.order_by(Edition.number.desc()).limit(most)).all()[::-1]
+
+
+def whole_editions(session: Session, challenge: Challenge, phase: str) -> Iterator[Edition]:
+    """All editions of a phase with all that they hold, the oldest first, one at a time; for who may see everything."""
+    whole = undefer(Edition.places), undefer(Edition.boards)
+    query = _of(challenge, phase).order_by(Edition.number).options(*whole)
+    for edition in session.scalars(query).yield_per(1):
+        yield edition
+        session.expunge(edition)
 
 
 def _shown(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> bool:

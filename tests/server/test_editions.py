@@ -1,5 +1,8 @@
 """Editions: a released leaderboard is kept as it was shown, at the release and at each act that changes it."""
 
+import io
+import json
+import zipfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -311,6 +314,26 @@ def test_a_board_that_was_released_before_gets_its_first_edition_by_the_clock_on
     with unit_of_work(editions.lab.sessions) as session, pytest.raises(DatabaseError, match="append-only"):
         session.execute(delete(Edition).where(Edition.challenge_id == challenge.id))
     session.rollback()
+
+
+def test_a_bundle_has_every_edition(editions: Editions, teams: dict[str, Entrant]) -> None:
+    editions.release()
+    assert editions.desk.decide(teams["Bob"], "hide").status_code == 200
+    answer = editions.admin.get(f"/organize/{editions.lab.slug}/phases/test/bundle", timeout=300)
+    assert answer.status_code == 200, answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
+        (readme,) = [name for name in bundle.namelist() if name.endswith("README.md")]
+        root = readme.removesuffix("README.md")
+        first, second = (json.loads(bundle.read(f"{root}editions/{number}.json")) for number in (1, 2))
+    assert (first["cause"], second["cause"]) == ("released", "changed")
+    open_track = first["tracks"]["open"]
+    assert [(one["team"], one["place"]) for one in open_track["places"]] == [
+        ("Ada", 1),
+        (None, 2),
+        ("Cyd", 3),
+    ]
+    assert [one["team"] for one in open_track["boards"]["task5"]["entries"]] == ["Ada", "Cyd"]
+    assert [one["place"] for one in second["tracks"]["open"]["places"]] == [1, 2]
 
 
 def test_an_act_that_fails_keeps_nothing(editions: Editions, teams: dict[str, Entrant]) -> None:
