@@ -196,6 +196,28 @@ def test_who_is_taken_off_is_named_no_more_and_who_was_merged_is_the_other_team(
     assert [one["team"] for one in editions.since(nobody)["teams"]].count(None) == 2
 
 
+def test_who_is_erased_is_in_no_edition_by_name(
+    editions: Editions, teams: dict[str, Entrant], nobody: httpx.Client
+) -> None:
+    editions.release()
+    me = teams["Ada"].http.get("/me").json()
+    body = {"email": me["email"], "team_names": "pseudonym", "why": "They asked for it"}
+    erased = editions.admin.post(f"/admin/users/{me['id']}/erasure", json=body)
+    assert erased.status_code == 200, erased.text
+    pseudonym = f"Team {teams['Ada'].team[-8:]}"
+    assert editions.moves(nobody)[pseudonym] == (1, 1)
+    assert "Ada" not in editions.ask(nobody, "/1/differences").text
+    with unit_of_work(editions.lab.sessions) as session:
+        kept = session.execute(
+            text(
+                "SELECT editions::text FROM editions JOIN challenges ON challenges.id = challenge_id WHERE slug = :slug"
+            ),
+            {"slug": editions.lab.slug},
+        ).scalar_one()
+    assert "Ada" not in kept
+    assert me["id"] not in kept
+
+
 def test_results_that_come_in_after_an_early_release_are_told_with_the_next_edition(
     editions: Editions, teams: dict[str, Entrant], entrant: MakeEntrant, nobody: httpx.Client
 ) -> None:

@@ -124,8 +124,8 @@ def tick() -> None:
     """Parks cases whose lease has run out, puts back those parked long enough, and removes what nobody needs any more.
 
     That is uploads that were never finished, and slots that were not seen for a month. Re-evaluations whose evaluations
-    have ended go on, who is to be told of what has come by now is told, leaderboards that were released before editions
-    were kept get their first one, and what happened since is sealed.
+    have ended go on, who is to be told of what has come by now is told, what happened since is sealed, and leaderboards
+    that were released before editions were kept get their first one.
     """
     with unit_of_work(sessions()) as session:
         expired = faults.expire_leases(session, settings=settings())
@@ -134,8 +134,8 @@ def tick() -> None:
         expire_uploads(session, uploads=settings().uploads)
     advance_ended(sessions(), settings())
     tell_of_time(sessions(), settings())
-    keep_found(sessions())
     seal_all(sessions())
+    keep_found(sessions())
     if expired:
         _log.warning("leases_expired", count=expired)
 
