@@ -217,6 +217,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_CHALLENGE = "unknown_challenge", "there is no such challenge"
     UNKNOWN_CONSIGNMENT = "unknown_consignment", "no such files were sent for cases of the challenge"
     UNKNOWN_DATASET = "unknown_dataset", "there is no such version of any cases"
+    UNKNOWN_EDITION = "unknown_edition", "the board has no such edition, or it is not shown"
     UNKNOWN_ENTRY = "unknown_entry", "no such team has an entry on the board"
     UNKNOWN_PHASE = "unknown_phase", "the challenge has no such phase"
     UNKNOWN_TASK = "unknown_task", "the challenge has no such task"

@@ -29,6 +29,7 @@ from server.consent.api import router as consent
 from server.consignments.api import router as consignments
 from server.consignments.case_api import router as case_corrections
 from server.decisions.api import router as decisions
+from server.editions.api import router as editions
 from server.entries.api import router as entries
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
@@ -128,6 +129,7 @@ _ROUTERS = (
             leases,
             leaderboard,
             comparisons,
+            editions,
             entries,
             overview,
             readiness,

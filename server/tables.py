@@ -1,13 +1,18 @@
 """Every table of the platform on one metadata; who opens the database does it here, so that none is missing."""
 
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
 from server.accounts import models as _accounts
 from server.agreements import models as _agreements
 from server.amendments import models as _amendments
 from server.audit import models as _audit
 from server.challenges import models as _challenges
+from server.challenges.acts import has_acts
 from server.consignments import models as _consignments
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
+from server.editions import models as _editions
 from server.evaluations import models as _evaluations
 from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
@@ -40,6 +45,7 @@ _ = (
     _challenges,
     _datasets,
     _consignments,
+    _editions,
     _evaluations,
     _Event,
     _images,
@@ -65,5 +71,19 @@ _ = (
 def open_database(
     url: str, *, pool_size: int = 10, overflow: int = 20, lock_seconds: float | None = None
 ) -> SessionFactory:
-    """A session factory on the database at `url`, with every table known."""
-    return session_factory(connect(url, pool_size=pool_size, overflow=overflow, lock_seconds=lock_seconds))
+    """A session factory on the database at `url`, with every table known.
+
+    What its units of work change of released leaderboards is kept with them.
+    """
+    sessions = session_factory(
+        connect(url, pool_size=pool_size, overflow=overflow, lock_seconds=lock_seconds)
+    )
+    event.listen(sessions, "before_commit", _keep_editions)
+    return sessions
+
+
+def _keep_editions(session: Session) -> None:
+    if has_acts(session):  # what makes a board is loaded by whoever changes one
+        from server.editions.keeping import keep_acts
+
+        keep_acts(session)

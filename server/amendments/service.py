@@ -11,6 +11,7 @@ from contract.notices import Audience, NoticeKind
 from contract.problems import ErrorCode
 from server import events
 from server.amendments.models import Amendment
+from server.challenges.acts import BoardAct, note_act
 from server.challenges.models import Challenge
 from server.errors import NotFound
 from server.notices.service import tell
@@ -47,6 +48,7 @@ def amend(
         spec_version_id=version,
     )
     session.add(row)
+    note_act(session, challenge.id, BoardAct(phase, what))
     events.record(
         session, "challenge", challenge.id, actor=by, what=SAID, why=f"{what}: {why}" if why else what
     )

@@ -8,6 +8,9 @@ from server.amendments.views import amendment_out
 from server.bundles.state import PhaseState
 from server.bundles.tables import of_phase
 from server.challenges.models import SpecVersion
+from server.editions.differences import teams_of
+from server.editions.service import whole_editions
+from server.editions.views import whole_out
 from server.evaluations.models import Evaluation
 from server.evaluations.receipt_keys import receipt_keys
 from server.evaluations.receipts import public_key
@@ -33,6 +36,9 @@ def write(state: PhaseState) -> None:
     state.put_json("amendments.json", [amendment.model_dump(mode="json") for amendment in told])
     promised = commitments_out(session, challenge, state.phase)
     state.put_json("commitments.json", promised.model_dump(mode="json"))
+    teams = teams_of(session, challenge)
+    for edition in whole_editions(session, challenge, state.phase):
+        state.put_json(f"editions/{edition.number}.json", whole_out(edition, teams))
     _receipts(state)
 
 

@@ -9,6 +9,7 @@ from contract.problems import ErrorCode
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server import events
+from server.challenges.acts import BoardAct, note_act
 from server.challenges.models import Challenge, SpecVersion
 from server.clock import now
 from server.errors import Conflict, NotFound, Unprocessable
@@ -103,6 +104,7 @@ def release(
         )
     challenge.released = [*challenge.released, phase]
     events.record(session, "challenge", challenge.id, actor=actor, what=released_event(phase), why=why)
+    note_act(session, challenge.id, BoardAct(phase, None, releases=True))
 
 
 def take_back(

@@ -61,6 +61,7 @@ _TAKEN_AWAY = Rule(
 )  # by people; the lane of downloads is run workers' own
 _LONG_TEXT = Rule("admins", most=4 * _MIB, unknown=4 * _MIB)
 _BOARDS = "/api/v1/challenges/{slug}/leaderboards/{phase}"
+_EDITIONS = "/api/v1/challenges/{slug}/phases/{phase}/editions"
 _CASES = "/api/v1/organize/{slug}/datasets"
 _LEASES = "/api/v1/worker/leases"
 
@@ -83,6 +84,8 @@ _SPECIAL = {
     ("GET", f"{_BOARDS}/comparison"): _BOARD,
     ("GET", f"{_BOARDS}/entry"): _BOARD,
     ("GET", f"{_BOARDS}/boards/{{board}}/distribution"): _BOARD,
+    ("GET", _EDITIONS): _BOARD,
+    ("GET", f"{_EDITIONS}/{{number}}/differences"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/agreements"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/agreements/{digest}"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/questions"): _BOARD,

@@ -21,6 +21,7 @@ from server.accounts.principals import Organizer, User
 from server.accounts.service import require_scope
 from server.accounts.tallies import Bound
 from server.agreements.service import require_accepted
+from server.challenges.acts import BoardAct, note_act
 from server.challenges.models import Challenge
 from server.errors import Conflict, Forbidden, NotFound, NotNow, Unprocessable
 from server.names import display_name, is_reserved, skeleton
@@ -151,6 +152,10 @@ def require_own(team: Team) -> None:
         )
 
 
+_ON_BOARDS = {"disqualified", "is_baseline", "hidden"}
+"""What of a team decides whether boards rank and show it."""
+
+
 def set_standing(session: Session, organizer: Organizer, team: Team, *, changes: Mapping[str, Any]) -> Team:
     """Changes what an organizer decides: `name`, `eligible`, `disclaimer`, `is_baseline`, `disqualified`.
 
@@ -159,6 +164,10 @@ def set_standing(session: Session, organizer: Organizer, team: Team, *, changes:
         Conflict: the name is taken or looks like another one, or the team was merged into another.
     """
     require_own(team)
+    # Before the team's row: whoever decides about boards holds the challenge first.
+    session.scalar(
+        select(Challenge.id).where(Challenge.id == team.challenge_id).with_for_update(key_share=True)
+    )
     changes = dict(changes)
     if "name" in changes:
         changes["name"] = team_name(changes["name"], by_organizer=True)
@@ -181,6 +190,8 @@ def change(session: Session, team: Team, changes: Mapping[str, Any]) -> None:
         session.flush()
     except IntegrityError:
         raise _name_taken() from None
+    if changes.keys() & _ON_BOARDS:
+        note_act(session, team.challenge_id, BoardAct(None, None))
 
 
 def require_part(team: Team) -> None:

@@ -137,6 +137,8 @@ OPERATIONS: dict[str, Told] = {
     "GET /challenges/{slug}/agreements/{digest}": PUBLIC,
     "GET /challenges/{slug}/questions": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/amendments": PUBLIC,
+    "GET /challenges/{slug}/phases/{phase}/editions": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/phases/{phase}/editions/{number}/differences": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/phases/{phase}/commitments": PUBLIC,
     "GET /receipts/key": PUBLIC,
     "GET /receipts/keys": PUBLIC,

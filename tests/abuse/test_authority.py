@@ -116,6 +116,16 @@ _NOWHERE = (
 """Ids in paths that nothing has."""
 
 
+_NAMED = {
+    "plane": "axial",
+    "number": 1,
+    "what": "reference",
+    "code": "no-such-code",
+    "kind": "announcement",
+}
+"""What parts of an address are called where any will do."""
+
+
 @pytest.fixture
 def world(
     lab: Lab, team: Entrant, person: Callable[..., Person], clients: Clients, fomo26: Challenge
@@ -166,10 +176,7 @@ def world(
             "name": "matrix",
             "case": "sub-00",
             "case_id": run.case_id,
-            "plane": "axial",
-            "what": "reference",
-            "code": "no-such-code",
-            "kind": "announcement",
+            **_NAMED,
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),
             "metadata": _metadata(sha256="0" * 64, team=team.team),
             **dict.fromkeys(_NOWHERE, uuid4()),

@@ -79,6 +79,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "reevaluation_id": uuid4(),
         "consignment_id": uuid4(),
         "plane": "axial",
+        "number": 1,
         "what": "reference",
     }
 

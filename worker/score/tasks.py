@@ -17,6 +17,7 @@ from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CERTAINTY, WAKE_CHEC
 from server.audit.service import seal_all
 from server.consignments.service import forget
 from server.database import SessionFactory, unit_of_work
+from server.editions.keeping import keep_found
 from server.evaluations import faults
 from server.evaluations.receipt_keys import require_own_key
 from server.evaluations.ticks import AT_ONCE
@@ -123,7 +124,8 @@ def tick() -> None:
     """Parks cases whose lease has run out, puts back those parked long enough, and removes what nobody needs any more.
 
     That is uploads that were never finished, and slots that were not seen for a month. Re-evaluations whose evaluations
-    have ended go on, who is to be told of what has come by now is told, and what happened since is sealed.
+    have ended go on, who is to be told of what has come by now is told, what happened since is sealed, and leaderboards
+    that were released before editions were kept get their first one.
     """
     with unit_of_work(sessions()) as session:
         expired = faults.expire_leases(session, settings=settings())
@@ -133,6 +135,7 @@ def tick() -> None:
     advance_ended(sessions(), settings())
     tell_of_time(sessions(), settings())
     seal_all(sessions())
+    keep_found(sessions())
     if expired:
         _log.warning("leases_expired", count=expired)
 

@@ -8,7 +8,9 @@ from server.amendments.service import amendments
 from server.amendments.views import amendment_out
 from server.challenges.models import Challenge
 from server.clock import now
-from server.leaderboard.around import Around
+from server.editions.differences import named_teams, teams_of
+from server.editions.service import release_of
+from server.leaderboard.around import Around, ShownAtRelease
 from server.leaderboard.release import released_at
 from server.reevaluations.models import UNDER_WAY, Reevaluation
 
@@ -30,5 +32,19 @@ def around_of(session: Session, challenge: Challenge, phase: str) -> Around:
         released_at=released_at(session, challenge, phase),
         amended=[amendment_out(one) for one in listed if one.phase in (None, phase)],
         plan=None if plan is None else plan.now.digest,
+        shown=_shown(session, challenge, phase),
         again=any(not scope.phases or phase in scope.phases for scope in scopes),
     )
+
+
+def _shown(session: Session, challenge: Challenge, phase: str) -> ShownAtRelease | None:
+    """What the leaderboard showed when it was released, with its teams as they are called now."""
+    edition = release_of(session, challenge, phase)
+    if edition is None:
+        return None
+    teams = teams_of(session, challenge)
+    places = {}
+    for track, then in edition.places.tracks.items():
+        names = named_teams(teams, then)
+        places[track] = [(names.get(one.team), one.place) for one in then]
+    return ShownAtRelease(edition.number, edition.created_at, places)

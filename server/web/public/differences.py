@@ -1,31 +1,49 @@
-"""How the places of a track differ without a board, under another rule, and on another track."""
+"""How places differ from an earlier release, without a board, under another rule, and on another track."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy.orm import Session
 
 from contract.sureness import SurenessOut
 from contract.texts import Name
 from evaluator.charts import MovedTeam, slope
+from server.accounts.principals import User
+from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, require_track
 from server.comparisons.sight import seen
 from server.comparisons.sureness import sureness_out
 from server.deps import SessionDep
+from server.editions.service import editions_of, get_edition
+from server.editions.views import edition_out
 from server.leaderboard.answers import board_for
 from server.leaderboard.made import MadeTrack
+from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
 from server.pages import page, plural
 from server.web.frame import challenge_frame
 from server.web.looking import VisitorDep
 from server.web.opening import opening_track
+from server.web.public.since import far, since_page, since_rows
+from server.web.queries import address
+from server.words import for_spreadsheet
 
 router = APIRouter(include_in_schema=False)
 
-_TRACK, _WITHOUT = "track ", "without "
+_AT = "/challenges/{slug}/leaderboards/{phase}/differences"
+_TRACK, _WITHOUT, _EDITION = "track ", "without ", "edition-"
 _MOST = 500
 """Teams that the table has, the first ones."""
+_EDITIONS = 50
+"""Editions that can be chosen, the newest ones."""
+
+TrackAsked = Annotated[str, Query(max_length=60)]
+Against = Annotated[str, Query(max_length=100)]
 
 
 class _Moved(NamedTuple):
@@ -45,46 +63,147 @@ class _Choice(NamedTuple):
     places: Mapping[str, int]
 
 
-@router.get("/challenges/{slug}/leaderboards/{phase}/differences", response_class=HTMLResponse)
+@dataclass(frozen=True)
+class _Look:
+    """A track as somebody sees it, and what it can be set beside. edition: the number of the one that is chosen."""
+
+    challenge: Challenge
+    board: Board
+    track: MadeTrack
+    sure: SurenessOut
+    editions: Sequence[tuple[str, str]]
+    rules: Sequence[_Choice]
+    chosen: _Choice | None
+    edition: int | None
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """Keys and words, earlier releases first."""
+        return [*self.editions, *((one.key, _named(self.track, one)) for one in self.rules)]
+
+    @property
+    def here(self) -> str:
+        """The board's own page."""
+        return f"/challenges/{self.challenge.slug}/leaderboards/{self.board.made.head.phase}"
+
+    def asked(self, rest: str, against: str, **more: object) -> str:
+        """The address of this look in another form."""
+        said = {"track": self.track.track, "against": against, **more}
+        return address(f"{self.here}/differences{rest}", said)
+
+
+@router.get(_AT, response_class=HTMLResponse)
 def differences(
     request: Request,
     session: SessionDep,
     visitor: VisitorDep,
     slug: Name,
     phase: Name,
-    track: Annotated[str, Query(max_length=60)] = "",
-    against: Annotated[str, Query(max_length=100)] = "",
+    track: TrackAsked = "",
+    against: Against = "",
+    offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
 ) -> HTMLResponse:
-    """The places of a track beside those under a rule that differs in one point, or of the teams on another track."""
-    challenge = get_challenge(session, slug)
-    require_visible(session, challenge, phase, visitor.user)
-    if track:
-        require_track(challenge.spec, track)
-    board = board_for(request, session, challenge, phase, visitor.user)
-    own = opening_track(board, track)
-    sure = sureness_out(session, seen(session, challenge, phase, own.track, visitor.user))
-    choices = _choices(own, sure, [one for one in board.made.tracks if one is not own])
-    chosen = next((one for one in choices if one.key == against), _first(own, choices))
-    moved = [] if chosen is None else _moved(own, chosen.places)[:_MOST]
-    here = f"/challenges/{slug}/leaderboards/{phase}"
+    """The places of a track beside those of an earlier release, of another rule, or of the teams on another track."""
+    look = _look(request, session, get_challenge(session, slug), phase, track, against, visitor.user)
+    key = look.chosen.key if look.chosen is not None else against
+    common: dict[str, Any] = {
+        "frame": challenge_frame(look.challenge, takes_part=visitor.user is not None),
+        "path": look.here,
+        "here": look.here,
+        "board": look.board.made.head,
+        "tracks": look.board.made.tracks,
+        "track": look.track,
+        "choices": look.choices,
+        "chosen": key,
+        "csv": look.asked(".csv", key),
+    }
+    if look.edition is not None:
+        edition = get_edition(session, look.challenge, phase, look.edition, visitor.user)
+        content = since_page(session, look.challenge, edition, look.board.out, look.track.out, offset=offset)
+        return page(request, "boards/since.html", base=look.asked("", against), **common, **content)
+    moved = [] if look.chosen is None else _moved(look.track, look.chosen.places)[:_MOST]
     drawn = [MovedTeam(one.team, one.before, one.after) for one in moved]
     return page(
         request,
         "boards/differences.html",
-        frame=challenge_frame(challenge, takes_part=visitor.user is not None),
-        path=here,
-        board=board.made.head,
-        tracks=board.made.tracks,
-        track=own,
-        here=here,
-        pending=sure.pending,
-        choices=[(one.key, _named(own, one)) for one in choices],
-        any_moves=any(_moving(own, one.places) for one in choices),
-        chosen="" if chosen is None else chosen.key,
-        words=None if chosen is None else chosen.words,
+        **common,
+        pending=look.sure.pending,
+        any_moves=any(_moving(look.track, one.places) for one in look.rules),
+        words=None if look.chosen is None else look.chosen.words,
         moved=moved,
         picture=slope(drawn, after="There") if any(one.before != one.after for one in moved) else None,
-        ranking=challenge.spec.ranking,
+    )
+
+
+@router.get(f"{_AT}.csv", response_class=Response)
+def csv_of_differences(
+    request: Request,
+    session: SessionDep,
+    visitor: VisitorDep,
+    slug: Name,
+    phase: Name,
+    track: TrackAsked = "",
+    against: Against = "",
+) -> Response:
+    """The table of the page with the same query, with all its teams."""
+    look = _look(request, session, get_challenge(session, slug), phase, track, against, visitor.user)
+    rows: Iterable[Sequence[object]]
+    if look.edition is not None:
+        edition = get_edition(session, look.challenge, phase, look.edition, visitor.user)
+        rows = since_rows(session, look.challenge, edition, look.board.out, look.track.out)
+    else:
+        moved = () if look.chosen is None else _moved(look.track, look.chosen.places)
+        rows = [("team", "place now", "place there", "moves"), *moved]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in rows:
+        writer.writerow([for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in row])
+    headers = {
+        "Content-Disposition": f'attachment; filename="{slug}-{phase}-{look.track.track}-differences.csv"',
+        "Cache-Control": "no-cache",
+    }
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _look(
+    request: Request,
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    track: str,
+    against: str,
+    viewer: User | None,
+) -> _Look:
+    require_visible(session, challenge, phase, viewer)
+    if track:
+        require_track(challenge.spec, track)
+    board = board_for(request, session, challenge, phase, viewer)
+    own = opening_track(board, track)
+    sure = sureness_out(session, seen(session, challenge, phase, own.track, viewer))
+    rules = _choices(own, sure, [one for one in board.made.tracks if one is not own])
+    found = [edition_out(one) for one in editions_of(session, challenge, phase, viewer, limit=_EDITIONS)]
+    number = _number(against)
+    return _Look(
+        challenge=challenge,
+        board=board,
+        track=own,
+        sure=sure,
+        editions=[(f"{_EDITION}{one.number}", f"{one.title} (edition {one.number})") for one in found],
+        rules=rules,
+        chosen=None
+        if number is not None
+        else next((one for one in rules if one.key == against), _first(own, rules)),
+        edition=number,
+    )
+
+
+def _number(against: str) -> int | None:
+    """The number of the edition that is asked for; None where something else is."""
+    digits = against.removeprefix(_EDITION)
+    return (
+        int(digits)
+        if digits != against and digits.isascii() and digits.isdigit() and len(digits) < 8
+        else None
     )
 
 
@@ -130,16 +249,10 @@ def _named(own: MadeTrack, choice: _Choice) -> str:
 
 def _moved(track: MadeTrack, after: Mapping[str, int]) -> list[_Moved]:
     return [
-        _Moved(entry.team, entry.placement, there, _far(entry.placement, there))
+        _Moved(
+            entry.team, entry.placement, there, "not there" if there is None else far(entry.placement, there)
+        )
         for entry in track.unified
         if entry.placement is not None
         for there in [after.get(entry.team)]
     ]
-
-
-def _far(before: int, after: int | None) -> str:
-    if after is None:
-        return "not there"
-    if before == after:
-        return "the same"
-    return f"{abs(before - after)} {'up' if after < before else 'down'}"

@@ -99,6 +99,7 @@ def _common(board: Board, track: MadeTrack, here: str) -> dict[str, Any]:
         "here": here,
         "api": f"/api/v1/challenges/{head.challenge}/leaderboards/{head.phase}",
         "most_compared": MOST_COMPARED,
+        "moved": 0 if around.shown is None else around.shown.moved(track),
         "shares": _shares(track),
         "task_of": {name: one.task for name, one in board.spec.boards.items()},
         "sealed": phase.board == "sealed" and not released,
