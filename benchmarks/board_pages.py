@@ -20,12 +20,13 @@ from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.leaderboard.memory import Board
 from server.leaderboard.views import made_boards
-from server.pages import NOBODY, footnotes, moment, page
+from server.pages import NOBODY, footnotes, page
 from server.tables import open_database
 from server.web.frame import Frame, challenge_frame
 from server.web.public.around import around_of
 from server.web.public.query import BoardQuery, View
 from server.web.public.shown import board_page, unified_page
+from server.words import moment
 
 _TEAMS, _EVALUATIONS, _ROUNDS = 500, 3_000, 5
 _COLD = 0.15

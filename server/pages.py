@@ -3,7 +3,7 @@
 import gzip
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -18,6 +18,7 @@ from jinja2 import StrictUndefined
 from contract.leaderboard import BoardOut, Valued
 from server import assets
 from server.browser.cookies import browser_of
+from server.words import moment
 
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 POLICY = (
@@ -69,11 +70,6 @@ def looking_at(request: Request) -> Looking:
     """Who looks at this page, as noted; nobody in particular where nobody was."""
     found: Looking = request.scope.get(_KEY, NOBODY)
     return found
-
-
-def moment(at: datetime) -> str:
-    """A time as pages write it: to the minute, in UTC."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def day(at: datetime) -> str:
@@ -234,9 +230,3 @@ def error_page(
     return page(
         request, "error.html", status=status, code=status, title=title, detail=detail, slug=slug, opens=opens
     )
-
-
-def listed(values: Iterable[str]) -> str:
-    """Names as a sentence has them: a, b and c."""
-    *rest, last = list(values) or [""]
-    return f"{', '.join(rest)} and {last}" if rest else last

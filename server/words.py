@@ -1,6 +1,7 @@
 """Texts for people: what a schema found wrong with a request, never the value itself, which may be a secret; cells."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from contract.texts import cleaned
@@ -19,6 +20,17 @@ def counted(number: int, one: str, many: str) -> str:
 def shortened(text: str, most: int) -> str:
     """`text`, or its beginning where it has more than `most` characters; control characters do not stay."""
     return cleaned(text if len(text) <= most else f"{text[:most]}…").replace("\n", " ")
+
+
+def moment(at: datetime) -> str:
+    """A time as pages write it: to the minute, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def listed(values: Iterable[str]) -> str:
+    """Names as a sentence has them: a, b and c."""
+    *rest, last = list(values) or [""]
+    return f"{', '.join(rest)} and {last}" if rest else last
 
 
 _BOUNDS = {"min_length": ("at least", "needed"), "max_length": ("at most", "allowed")}

@@ -32,7 +32,7 @@ from server.evaluations.status import ACTIVE
 from server.leaderboard.bases import case_counts, digests_of
 from server.leaderboard.spreadsheet import as_csv
 from server.leaderboard.views import leaderboard_out
-from server.pages import listed
+from server.words import listed
 
 _NAMED = 5
 """Results that a refusal names."""

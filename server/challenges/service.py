@@ -13,7 +13,7 @@ from server.challenges.acts import BoardAct, note_act
 from server.challenges.models import Challenge, SpecVersion
 from server.clock import now
 from server.errors import Conflict, NotFound, Unprocessable
-from server.pages import moment
+from server.words import moment
 
 ANYTHING = "anything"
 """Whatever the present version is, none included."""

@@ -12,7 +12,7 @@ from server.challenges.models import Challenge
 from server.editions.differences import Teams, named_teams, since
 from server.editions.models import BoardThen, Edition, PlaceThen
 from server.editions.service import later_than
-from server.pages import moment
+from server.words import moment
 
 _WORDS = {
     EditionCause.RELEASED: "release of {at}",

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from contract.published import PublishedOut
 from server.leaderboard.made import MadeTrack
-from server.pages import moment
 from server.published.models import PublishedResults
+from server.words import moment
 
 _ABSENT = (
     "Intervals, sets of places, distributions, groups, receipts and bundles are made of single cases. None were "

@@ -16,8 +16,8 @@ from server.datasets.models import IN_FORCE, Dataset
 from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 from server.events import Event
-from server.pages import moment
 from server.teams.models import Team
+from server.words import moment
 
 _Told = TypeVar("_Told")
 

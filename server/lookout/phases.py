@@ -10,7 +10,7 @@ from server.challenges.models import Challenge
 from server.challenges.service import list_challenges
 from server.clock import now
 from server.notices.service import tell
-from server.pages import moment
+from server.words import moment
 
 _LATE = timedelta(days=1)
 """What opened longer ago is no news: an installation that was off, or a challenge that was imported, tells nothing."""

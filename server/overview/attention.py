@@ -11,12 +11,11 @@ from contract.readiness import ReadinessCheck
 from contract.statuses import ReevaluationState
 from server.disk import Share
 from server.overview.scene import Scene
-from server.pages import listed, moment
 from server.queue.slots import standstill
 from server.readiness.service import at_a_glance
 from server.reevaluations.models import Reevaluation
 from server.teams.models import Team
-from server.words import counted
+from server.words import counted, listed, moment
 
 _SOON = timedelta(days=7)
 _LATE_ANSWER = timedelta(days=2)

@@ -21,7 +21,6 @@ from server.datasets.models import IN_FORCE, Dataset
 from server.errors import Conflict, Unprocessable
 from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE
-from server.pages import moment
 from server.plans import service as plans
 from server.plans.amending import date_words
 from server.plans.diff import state
@@ -29,6 +28,7 @@ from server.plans.service import Planned
 from server.settings import Settings
 from server.teams.models import Team
 from server.uploads.models import Upload
+from server.words import moment
 
 Date = datetime | Literal["now"] | None
 

@@ -26,10 +26,10 @@ from server.evaluations.heads import signed
 from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.release import obstacles, released_at
 from server.leaderboard.views import leaderboard_out
-from server.pages import moment
 from server.phases.commitments import check_labels
 from server.settings import Settings
 from server.teams.models import Team
+from server.words import moment
 
 _FINE = {
     "closed": "The phase is over.",

@@ -12,8 +12,8 @@ from evaluator.spec import Phase
 from server.amendments import frozen
 from server.amendments.service import amend
 from server.challenges.models import Challenge
-from server.pages import moment
 from server.plans.diff import DATES, span
+from server.words import moment
 
 _SCORES = ("tracks", "limits", "tasks", "boards", "ranking")
 _WORDS = ("title", "decimals", *DATES)

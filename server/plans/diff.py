@@ -9,7 +9,7 @@ from typing import Any
 from contract.challenges import Change
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
-from server.pages import moment
+from server.words import moment
 
 SECTIONS = ("tracks", "tasks", "boards", "phases")
 """Parts of a challenge whose entries have names: what vanishes here may be meant under another one."""

@@ -29,10 +29,10 @@ from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.bases import hidden_by
 from server.leaderboard.supposed import Supposed
 from server.leaderboard.whatif import compare
-from server.pages import moment
 from server.plans.amending import amend_phases
 from server.plans.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.settings import Settings
+from server.words import moment
 
 _NAMED = 5  # changes of places that a question tells
 

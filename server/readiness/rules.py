@@ -10,8 +10,8 @@ from evaluator.spec import Phase
 from server.agreements.service import present
 from server.challenges.service import is_sealed
 from server.leaderboard.bases import stale
-from server.pages import moment
 from server.readiness.world import World, doubtful, fine, wrong
+from server.words import moment
 
 
 def dates(world: World) -> Iterator[ReadinessCheck]:

@@ -18,8 +18,8 @@ from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.service import lock_evaluation
-from server.pages import moment
 from server.settings import Settings
+from server.words import moment
 from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import change, scored
 from tests.server.test_plans import NOW

@@ -21,7 +21,7 @@ from server.challenges.service import get_challenge, get_phase, require_task, re
 from server.deps import SessionDep, SettingsDep
 from server.errors import BadRequest
 from server.images.api import list_images
-from server.pages import POLICY, lasting, moment, page
+from server.pages import POLICY, lasting, page
 from server.queue.places import places_of
 from server.queue.slots import standstill
 from server.storage.api import get_storage
@@ -33,6 +33,7 @@ from server.web.looking import Reader, ReaderDep
 from server.web.mine.choice import costs
 from server.web.mine.room import team_of_page
 from server.web.scripts import third_party
+from server.words import moment
 
 router = APIRouter(include_in_schema=False)
 

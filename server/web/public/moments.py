@@ -9,7 +9,7 @@ from evaluator.charts import Picture, TimelinePhase, timeline
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
-from server.pages import listed
+from server.words import listed
 
 
 class When(StrEnum):
