@@ -235,7 +235,7 @@ def test_as_many_layers_as_the_check_lets_pass_can_be_loaded_and_run(tmp_path: P
     load_image(engine, io.BytesIO(canonical(facts, sink)), facts.digest)
     try:
         name = f"proctor-layers-{uuid.uuid4()}"
-        engine.api.create_container(facts.digest, command=["x"], entrypoint=["x"], name=name)
+        engine.raw.look(facts.digest, name)
         engine.remove_container(name)
     finally:
         engine.remove_image(facts.digest)

@@ -15,6 +15,7 @@ from sandbox.faults import EngineFault
 from sandbox.invoke import NotServed, Session
 from sandbox.jobs import CaseJob
 from sandbox.run import run_case
+from tests.sandbox.engines import client
 from tests.sandbox.test_leftovers import traces
 
 PROGRAM = Path(__file__).with_name("invoke_program.py")
@@ -113,13 +114,14 @@ def test_an_output_that_the_container_holds_back_is_not_our_fault(engine: Engine
 
 def test_a_volume_of_an_odd_name_is_not_our_fault(engine: Engine, cases: Cases, server: str) -> None:
     (job,) = cases("quiet", 1)
-    made = engine.api.create_container(server)
-    image = engine.api.commit(made, changes=['VOLUME ["/my data"]'])["Id"]
+    with client() as api:
+        made = api.create_container(server)["Id"]
+        image = api.commit(made, changes=['VOLUME ["/my data"]'])["Id"]
     try:
         with pytest.raises(NotServed), Session(engine, replace(job, image=image)):
             raise AssertionError("it does not start")
     finally:
-        engine.api.remove_container(made)
+        engine.remove_container(made)
         engine.remove_image(image)
     assert traces(engine, job.name) == []
 

@@ -206,7 +206,7 @@ def asks(
 
     def wanted(route: str) -> bool:
         with_engine = Engine.connect()
-        found = with_engine.api.inspect_container(route.split("/")[-2])["Name"].lstrip("/")
+        found = with_engine.raw.state(route.split("/")[-2]).name
         with_engine.close()
         return found in ours
 
