@@ -10,8 +10,7 @@ from typing import Any, BinaryIO, Self
 from evaluator.verdicts import PlatformFault
 from sandbox import cgroups, disks
 from sandbox.archive import canonical_name
-from sandbox.engines import ContainerEngine, EngineRefused, EngineTrouble
-from sandbox.engines.docker import DockerEngine
+from sandbox.engines import ContainerEngine, EngineRefused, EngineTrouble, connect
 from sandbox.faults import EngineFault
 
 NO_ANSWER = frozenset({401, 403, 407, 409, 502, 503, 504})
@@ -45,15 +44,17 @@ class Engine:
         self.privileged = privileged
 
     @classmethod
-    def connect(cls, *, timeout: int = 60, privileged: bool | None = None) -> Self:
-        """Connect to `DOCKER_HOST`, or to the default socket; `timeout` seconds for each answer.
+    def connect(cls, kind: str | None = None, *, timeout: int = 60, privileged: bool | None = None) -> Self:
+        """Connect to the engine of this kind, as `sandbox.engines` does; `timeout` seconds for each answer.
 
         `privileged` says whether this process makes bounded disks, reads control groups and looks into the
         engine's directories; by default it does where it can.
         """
         with translate("connecting"):
-            raw = DockerEngine.connect(timeout=timeout)
-            return cls(raw, privileged=disks.supported() if privileged is None else privileged)
+            return cls(
+                connect(kind, timeout=timeout),
+                privileged=disks.supported() if privileged is None else privileged,
+            )
 
     def close(self) -> None:
         """Close the connections."""

@@ -93,9 +93,13 @@ _found_slow: dict[str, float] = {}
 """The images that it was slow with again, and when that was found. Each try holds a slot for as long as an answer may
 take, so that for some minutes none is made."""
 _REMEMBERED = 600.0
-_NOT_EXECUTED = re.compile(r"^\[FATAL tini \(\d+\)\] exec .* failed: .*$", re.MULTILINE)
+_NOT_EXECUTED = re.compile(
+    r"^(?:\[FATAL tini \(\d+\)\] exec .* failed:|ERROR \(catatonit:\d+\): failed to exec pid1:) .*$",
+    re.MULTILINE,
+)
 _INIT_FAILED = (1, 126, 127)
-"""What the init process ends with: 127 where there is no such file, 126 where it may not, 1 for every other reason."""
+"""What the init process ends with: 127 where there is no such file, 126 where it may not, 1 for every other reason.
+That of Podman ends with 1 for all of them."""
 _REASON = 300
 
 

@@ -136,7 +136,7 @@ class Watch:
             EngineFault: the engine or the container was lost, or the job was told to stop.
         """
         started = time.monotonic()
-        self._container = container
+        self._container, self._group_name = container, self._engine.raw.group(container)
         self._waiter = _Waiter(self._engine, container)
         self._waiter.start()
         state = self._state(container)
@@ -150,9 +150,8 @@ class Watch:
             with Sampler(lent.gpu_uuid if lent.memory is None else None) as sampler, SharedMemory(pid) as shm:
                 self._watch(process, started)
                 self._shm_full = shm.full()
-                self._group.read(
-                    container
-                )  # before the engine removes it: version 1 counts in the group itself alone
+                # Before the engine removes it: version 1 counts kills in the group itself alone.
+                self._group.read(self._group_name)
         finally:
             process.close()
         self._elapsed = time.monotonic() - started
@@ -195,7 +194,7 @@ class Watch:
             return Killed.TIMEOUT
         if time.monotonic() >= self._next_read:
             self._next_read = time.monotonic() + _READ_EVERY
-            self._group.read(self._container)
+            self._group.read(self._group_name)
         return Killed.DISK if self._look_at_disks() else None
 
     def _look_at_disks(self, *, now: bool = False) -> bool:
@@ -214,7 +213,7 @@ class Watch:
     def _ending(self) -> Ending:
         killed, limits = self._killed, self._job.limits
         state = self._state(self._container)
-        usage = self._group.read(self._container)
+        usage = self._group.read(self._group_name)
         seconds = _seconds(state, self._elapsed)
         oom = usage.oom_kills > 0 or state.oom_killed
         code = state.exit_code

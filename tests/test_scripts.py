@@ -26,6 +26,18 @@ def test_an_engine_elsewhere_that_does_not_answer_is_named() -> None:
     assert "tcp://127.0.0.1:9" in outcome.stderr
 
 
+def test_podman_that_answers_is_left_alone_and_without_it_nothing_fails(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        return  # it says so and does nothing
+    for tool in ("sh", "id", "cat"):
+        (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
+    missing = run(str(ROOT / "scripts" / "podman"), PATH=str(tmp_path))
+    assert (missing.returncode, missing.stderr) == (0, "podman: not tried: it is not installed\n")
+    assert run("scripts/podman").returncode == 0
+    again = run("scripts/podman")
+    assert (again.returncode, again.stderr) == (0, "") or "not tried" in again.stderr
+
+
 def test_an_old_python_is_refused_with_what_to_type(tmp_path: Path) -> None:
     """A PATH without any Python and without apt-get stands for a machine that has neither."""
     for tool in ("sh", "id"):
@@ -70,6 +82,6 @@ def test_make_alone_explains_itself() -> None:
 
 
 def test_scripts_are_valid_shell() -> None:
-    for script in ("browser", "engine", "squashfs", "venv", "wheels", "../docker/install"):
+    for script in ("browser", "engine", "podman", "squashfs", "venv", "wheels", "../docker/install"):
         assert run("sh", "-n", f"scripts/{script}").returncode == 0
     assert run("bash", "-n", ".ci/run").returncode == 0

@@ -132,6 +132,9 @@ class ContainerEngine(Protocol):
     def was_killed(self, container: str, since: float, until: float) -> bool:
         """Whether anybody told the engine to kill it between two times of `time.time()`."""
 
+    def group(self, container: str) -> str:
+        """The name of the control group of a container, by its id, below the parent that its options give it."""
+
     def containers(self) -> list[ListedContainer]:
         """All containers, running or not."""
 

@@ -3,8 +3,7 @@
 import contextlib
 import functools
 import io
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, BinaryIO, ParamSpec, Self, TypeVar, cast
@@ -54,22 +53,29 @@ class DockerEngine:
 
     kind = "docker"
 
-    def __init__(self, api: APIClient, slow: APIClient) -> None:
-        self._api: Any = api  # its stubs lack half of the calls
-        self._slow: Any = slow
-        self.timeout = float(self._api.timeout)
+    def __init__(self, api: Any, slow: Any, parts: Collection[str] = ()) -> None:
+        self._api, self._slow = api, slow  # their stubs lack half of the calls
+        self.timeout = float(api.timeout)
+        self.parts = frozenset(parts)
+        """The names of the programs that answer here."""
 
     @classmethod
-    def connect(cls, address: str | None = None, *, timeout: float = 60) -> Self:
+    def connect(cls, address: str | None = None, *, timeout: int = 60) -> Self:
         """Connect to `address`, else to what `DOCKER_HOST` and its like name, else to the default socket."""
         with ours():
             where: Any = kwargs_from_env() if address is None else {"base_url": address}
             said = answered(where, timeout)
             version = spoken(str(said["ApiVersion"]), said.get("MinAPIVersion"))
             return cls(
-                APIClient(**where, version=version, timeout=timeout),  # type: ignore[arg-type]
+                APIClient(**where, version=version, timeout=timeout),
                 APIClient(**where, version=version, timeout=_LOAD_SECONDS),
+                [str(part.get("Name")) for part in said.get("Components") or ()],
             )
+
+    @property
+    def connections(self) -> tuple[Any, Any]:
+        """The clients behind this engine: for what is asked, and for what may take an hour."""
+        return self._api, self._slow
 
     def close(self) -> None:
         """Close the connections."""
@@ -212,8 +218,16 @@ class DockerEngine:
     def was_killed(self, container: str, since: float, until: float) -> bool:
         """Whether anybody told the engine to kill it."""
         wanted = {"container": container, "event": "kill"}
-        span = {"since": f"{since:.3f}", "until": f"{min(until, time.time()):.3f}"}
-        return any(True for _ in self._api.events(**span, filters=wanted, decode=True))
+        began, ended = self._span(since, until)
+        return any(True for _ in self._api.events(since=began, until=ended, filters=wanted, decode=True))
+
+    def _span(self, since: float, until: float) -> tuple[int | str, int | str]:
+        """Two times as its events take them."""
+        return f"{since:.3f}", f"{until:.3f}"
+
+    def group(self, container: str) -> str:
+        """The name of its control group below the parent that it was given."""
+        return container
 
     @asks
     def containers(self) -> list[ListedContainer]:
@@ -235,8 +249,8 @@ class DockerEngine:
         self._api.remove_volume(volume)
 
 
-def answered(where: dict[str, Any], timeout: float) -> dict[str, Any]:
+def answered(where: dict[str, Any], timeout: int) -> dict[str, Any]:
     """What the engine there says of its versions, asked in no version."""
-    probe = APIClient(**where, version=OLDEST_API, timeout=timeout)  # type: ignore[arg-type]
+    probe = APIClient(**where, version=OLDEST_API, timeout=timeout)
     with contextlib.closing(probe):
         return dict(probe.version(api_version=False))

@@ -158,11 +158,12 @@ class Session:
     @contextmanager
     def _frozen(self, container: str, group: Cgroup) -> Iterator[None]:
         """None of the container's processes runs meanwhile: nothing moves while root of this host walks there."""
-        if options.runtime(self._job) == "runc" and group.freeze(container):
+        name = self._engine.raw.group(container)
+        if options.runtime(self._job) == "runc" and group.freeze(name):
             try:
                 yield
             finally:
-                group.thaw(container)
+                group.thaw(name)
             return
         try:
             self._engine.raw.pause(container)
@@ -203,7 +204,7 @@ class Session:
         checked = self._collected(running.places.disks[options.OUTPUT], case)
         if not checked.verdict.valid:
             raise NotServed(checked.verdict.code)
-        usage = running.group.read(running.container)
+        usage = running.group.read(self._engine.raw.group(running.container))
         return CaseOutcome(
             verdict=checked.verdict,
             output=checked.output,

@@ -30,6 +30,8 @@ from sandbox.programs import require_machine
 from tests.sandbox.archives import LAYER, config, digest, legacy, pack, special, tar
 from tests.sandbox.test_archive_programs import AMD, ARM_AT_THE_END, FINE, PYTHON, layer
 
+ENGINES = ("docker",)
+
 
 def docker(*arguments: str, data: bytes | None = None) -> bytes:
     environment = os.environ | {"DOCKER_BUILDKIT": "0"}

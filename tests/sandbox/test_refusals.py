@@ -28,6 +28,8 @@ from tests.sandbox.archives import config, digest, special, tar
 from tests.sandbox.engine_answers import CREATES, HOSTS, LOADS
 from tests.sandbox.engines import Answer, engine_that, failure, stream
 
+ENGINES = ("docker",)
+
 
 def archive(*layers: bytes, **changes: Any) -> tuple[bytes, str]:
     """A canonical archive of an image of its own, whatever a check would say of it, and the image's id."""

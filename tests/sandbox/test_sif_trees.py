@@ -20,6 +20,8 @@ from tests.sandbox.archives import config, legacy, pack
 from tests.sandbox.engines import client
 from tests.sandbox.sifs import partition, sif, squashfs
 
+ENGINES = ("docker",)
+
 LINK, HARD, FOLDER, PIPE = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE
 MADE_BY_THE_ENGINE = {".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"}
 OURS = ".proctor"

@@ -13,10 +13,10 @@ from tests.sandbox.conftest import Run
 
 
 @pytest.fixture(scope="session")
-def unprivileged() -> Iterator[Engine]:
-    engine = Engine.connect(privileged=False)
-    yield engine
-    engine.close()
+def unprivileged(engine: Engine) -> Iterator[Engine]:
+    other = Engine.connect(engine.raw.kind, privileged=False)
+    yield other
+    other.close()
 
 
 @pytest.fixture
