@@ -123,7 +123,8 @@ def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:
         if fault.fault is not PlatformFault.IMAGE_MISSING:
             raise
         raise Local(
-            f"There is no local image or file {image!r}.", "`docker images` lists what the engine has."
+            f"There is no local image or file {image!r}.",
+            f"`{engine.raw.kind} images` lists what the engine has.",
         ) from None
     machine = f"{config.get('Os')}/{config.get('Architecture')}"
     if machine != "linux/amd64":

@@ -4,17 +4,21 @@ Images and lists are asked for by Docker's API, which it speaks too; containers 
 """
 
 import functools
+import io
 import json
 import math
 import os
-import tempfile
-from collections.abc import Mapping
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
-from sandbox import seccomp
 from sandbox.engines._errors import EngineRefused, EngineSilent
+from sandbox.engines._image_files import path_stat
+from sandbox.engines._podman_files import files
 from sandbox.engines._podman_spec import specification, unknown
+from sandbox.engines._protocol import PathStat
 from sandbox.engines.docker import DockerEngine, asks
 
 PART = "Podman Engine"
@@ -23,7 +27,6 @@ _OWN = "/v4.0.0/libpod"
 _ROOTS = "unix:///run/podman/podman.sock"
 _INITS = ("/usr/libexec/podman/catatonit", "/usr/lib/podman/catatonit", "/usr/bin/catatonit")
 _ORDINARY = ("crun", "runc")
-_HOSTS = "127.0.0.1\tlocalhost proctor\n::1\tlocalhost\n"
 
 
 def address() -> str:
@@ -39,7 +42,6 @@ class PodmanEngine(DockerEngine):
     """A `ContainerEngine` behind the socket of Podman."""
 
     kind = "podman"
-    _files: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
     def connect(cls, where: str | None = None, *, timeout: int = 60) -> Self:
@@ -55,16 +57,10 @@ class PodmanEngine(DockerEngine):
         """The engine that was found where Docker was looked for."""
         return cls(*found.connections, found.parts)
 
-    def close(self) -> None:
-        """Close the connections."""
-        super().close()
-        if self._files is not None:
-            self._files.cleanup()
-
     def info(self) -> dict[str, Any]:
         """What it says of itself, with what it does not: its init program, and the one runtime that it has."""
         said = super().info()
-        runtime = str(said.get("DefaultRuntime") or "")
+        runtime = Path(str(said.get("DefaultRuntime") or "")).name
         name = "runc" if runtime in _ORDINARY else runtime
         return said | {
             "Engine": "Podman",
@@ -84,7 +80,8 @@ class PodmanEngine(DockerEngine):
             if mount["Type"] == "volume":
                 driver = mount["VolumeOptions"]["DriverConfig"]
                 self._api.create_volume(mount["Source"], driver=driver["Name"], driver_opts=driver["Options"])
-        return str(self._own("/containers/create", specification(config, name, self._ours()))["Id"])
+        made = self._own("/containers/create", specification(config, name, files()))
+        return str(json.loads(made)["Id"])
 
     @asks
     def look(self, image: str, name: str) -> None:
@@ -105,6 +102,36 @@ class PodmanEngine(DockerEngine):
     def _runtimes(self) -> dict[str, Any]:
         return dict(self.info()["Runtimes"])
 
+    @asks
+    def stat(self, container: str, path: str) -> PathStat | None:
+        """What stands at a path, looked at where Podman mounts it: its own answer is about where a link leads to."""
+        with self._mounted(container) as root:
+            if not root.is_dir():
+                raise EngineSilent(f"{root}, where Podman mounts a container, cannot be seen from here")
+            try:
+                return path_stat(root, path)
+            except OSError as error:
+                raise EngineRefused(400, f"{path} of the image cannot be followed: {error}") from error
+
+    @contextmanager
+    def read(self, container: str, path: str) -> Iterator[BinaryIO]:
+        """What stands at a path, as a tar: a link as a link, where Podman would take what it leads to."""
+        found = self.stat(container, path)
+        if found is not None and found.link is not None:
+            yield _link(path, found.link)
+            return
+        with super().read(container, path) as stream:
+            yield stream
+
+    @contextmanager
+    def _mounted(self, container: str) -> Iterator[Path]:
+        """The file system of a container that does not run, on this host."""
+        root = Path(self._own(f"/containers/{container}/mount").strip().strip('"'))
+        try:
+            yield root
+        finally:
+            self._own(f"/containers/{container}/unmount")
+
     def _span(self, since: float, until: float) -> tuple[int | str, int | str]:
         """Whole seconds: it finds nothing between others."""
         return math.floor(since), math.ceil(until)
@@ -113,37 +140,26 @@ class PodmanEngine(DockerEngine):
         """The name of its control group below the parent that it was given."""
         return f"libpod-{container}"
 
-    def _own(self, path: str, body: object = None) -> dict[str, Any]:
+    def _own(self, path: str, body: object = None) -> str:
         """A call of Podman's own API."""
         url = f"{self._api.base_url}{_OWN}{path}"
         data = None if body is None else json.dumps(body)
         answer = self._api._post(url, data=data, headers={"Content-Type": "application/json"})
         self._api._raise_for_status(answer)
-        return dict(answer.json()) if answer.text else {}
+        return str(answer.text)
 
     def _told(self, path: str) -> dict[str, Any]:
         answer = self._api._get(f"{self._api.base_url}{_OWN}{path}")
         self._api._raise_for_status(answer)
         return dict(answer.json())
 
-    def _ours(self) -> dict[str, Path]:
-        """Files that every container is given, by their name or path inside."""
-        if self._files is None:
-            self._files = tempfile.TemporaryDirectory(prefix="proctor-podman-")
-            Path(self._files.name).chmod(0o711)
-            for name, text in (
-                ("seccomp", seccomp.profile()),
-                ("hosts", _HOSTS),
-                ("hostname", "proctor\n"),
-                ("empty", ""),
-            ):
-                file = Path(self._files.name) / name
-                file.write_text(text)
-                file.chmod(0o444)
-        top = Path(self._files.name)
-        return {
-            "seccomp": top / "seccomp",
-            "/etc/hosts": top / "hosts",
-            "/etc/hostname": top / "hostname",
-            "/run/.containerenv": top / "empty",
-        }
+
+def _link(path: str, target: str) -> BinaryIO:
+    """A tar with one link in it."""
+    member = tarfile.TarInfo(path.rpartition("/")[2])
+    member.type, member.linkname = tarfile.SYMTYPE, target
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(member)
+    out.seek(0)
+    return out
