@@ -184,9 +184,15 @@ def _make(case: PreparedCase, image: Mapping[str, Any]) -> None:
 def _create(case: PreparedCase) -> None:
     engine, job = case.engine, case.job
     case.container = engine.raw.create(case.config, job.name)
+    engine.raw.fill(case.container, from_image(case.disks))
     if options.OUTPUT not in case.disks:
         collect.make_writable(engine.raw, case.container)
     case.refused = accounts.refused(engine.raw, case.container, job.image)
+
+
+def from_image(made: Mapping[str, BoundedDisk]) -> dict[str, Path]:
+    """The disks that begin with what the image holds at their places."""
+    return {place: disk.path for place, disk in made.items() if place not in (options.OUTPUT, options.WORK)}
 
 
 def _create_again(case: PreparedCase) -> None:

@@ -148,6 +148,6 @@ def _volumes(mounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if mount["Type"] == "volume":
             given = mount["VolumeOptions"]
             programs = "noexec" if "noexec" in given["DriverConfig"]["Options"]["o"].split(",") else "exec"
-            options = ["rw", "nosuid", "nodev", programs, *(["nocopy"] if given["NoCopy"] else [])]
+            options = ["rw", "nosuid", "nodev", programs, "nocopy"]
             made.append({"Name": mount["Source"], "Dest": mount["Target"], "Options": options})
     return made

@@ -87,6 +87,9 @@ class ContainerEngine(Protocol):
     def create(self, config: Mapping[str, Any], name: str) -> str:
         """Make a container, which is not started; its id. `config` is what `sandbox.options` builds."""
 
+    def fill(self, container: str, disks: Mapping[str, Path]) -> None:
+        """Have what the image of a container that was just made holds at these places on the disks that cover them."""
+
     def look(self, image: str, name: str) -> None:
         """Make a container of an image that nobody will start, to look into it."""
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, Self, TypeVar, cast
 
 import requests
@@ -114,6 +115,9 @@ class DockerEngine:
     def create(self, config: Mapping[str, Any], name: str) -> str:
         """Make a container; its id."""
         return str(self._api.create_container_from_config(dict(config), name=name)["Id"])
+
+    def fill(self, container: str, disks: Mapping[str, Path]) -> None:
+        """Nothing is left to do: Docker copies it when it makes a container."""
 
     @asks
     def look(self, image: str, name: str) -> None:

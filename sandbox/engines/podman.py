@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from sandbox.engines._errors import EngineRefused, EngineSilent
-from sandbox.engines._image_files import path_stat
+from sandbox.engines._image_files import copy_folder, path_stat, resolved
 from sandbox.engines._podman_files import files
 from sandbox.engines._podman_spec import specification, unknown
 from sandbox.engines._protocol import PathStat
 from sandbox.engines.docker import DockerEngine, asks
+from sandbox.options import OUTPUT, WORK
 
 PART = "Podman Engine"
 """What it calls itself among the programs that answer."""
@@ -84,6 +85,13 @@ class PodmanEngine(DockerEngine):
         return str(json.loads(made)["Id"])
 
     @asks
+    def fill(self, container: str, disks: Mapping[str, Path]) -> None:
+        """Copy what the image has. Podman would do so at the start, and never end where the disk is too small."""
+        with self._seen(container) as root:
+            for target, disk in disks.items():
+                copy_folder(root / resolved(root, target, last=True)[1:], disk, self.timeout)
+
+    @asks
     def look(self, image: str, name: str) -> None:
         """Make a container that nobody will start."""
         self._own("/containers/create", {"image": image, "name": name, "command": ["-"], "entrypoint": ["-"]})
@@ -94,7 +102,7 @@ class PodmanEngine(DockerEngine):
         self._own(f"/containers/{container}/init")
         said = self._told(f"/containers/{container}/json")
         for mount in said["Mounts"]:
-            if mount["Type"] == "volume" and "nocopy" in (mount.get("Options") or ()):
+            if mount["Type"] == "volume" and mount["Destination"] in (OUTPUT, WORK):
                 Path(mount["Source"]).chmod(0o1777)
         self._own(f"/containers/{container}/start")
 
@@ -105,13 +113,8 @@ class PodmanEngine(DockerEngine):
     @asks
     def stat(self, container: str, path: str) -> PathStat | None:
         """What stands at a path, looked at where Podman mounts it: its own answer is about where a link leads to."""
-        with self._mounted(container) as root:
-            if not root.is_dir():
-                raise EngineSilent(f"{root}, where Podman mounts a container, cannot be seen from here")
-            try:
-                return path_stat(root, path)
-            except OSError as error:
-                raise EngineRefused(400, f"{path} of the image cannot be followed: {error}") from error
+        with self._seen(container) as root:
+            return path_stat(root, path)
 
     @contextmanager
     def read(self, container: str, path: str) -> Iterator[BinaryIO]:
@@ -124,11 +127,15 @@ class PodmanEngine(DockerEngine):
             yield stream
 
     @contextmanager
-    def _mounted(self, container: str) -> Iterator[Path]:
-        """The file system of a container that does not run, on this host."""
+    def _seen(self, container: str) -> Iterator[Path]:
+        """The file system of a container that does not run, on this host; a path that cannot be followed is refused."""
         root = Path(self._own(f"/containers/{container}/mount").strip().strip('"'))
         try:
+            if not root.is_dir():
+                raise EngineSilent(f"{root}, where Podman mounts a container, cannot be seen from here")
             yield root
+        except OSError as error:
+            raise EngineRefused(400, f"a path of the image cannot be followed: {error}") from error
         finally:
             self._own(f"/containers/{container}/unmount")
 

@@ -135,6 +135,7 @@ class Session:
         self._cleanup.callback(self._engine.remove_container, self._job.name)
         try:
             container = self._engine.raw.create(config, self._job.name)
+            self._engine.raw.fill(container, run.from_image(made))
             if accounts.refused(self._engine.raw, container, self._job.image) is not None:
                 raise NotServed("the image's accounts are no ordinary files")
             channel = StandardStreams(self._engine, container)

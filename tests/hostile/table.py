@@ -3,15 +3,20 @@
 from dataclasses import dataclass
 
 VALID = "valid"
+NOT_REGULAR = "output_invalid:not_a_regular_file"
 ON_PODMAN = {
     "fills_hosts_file": "exit_code",
     "fills_a_file_of_the_engine": "exit_code",
     "/etc that is a link to a folder with pipes": "no_start",
     "/etc that is a link into /proc": "no_start",
+    "/run that is a link into /proc": "no_start",
+    "/run/podman-init that is a folder": "no_start",
+    **dict.fromkeys(("/sbin that is a link into /proc", "/sbin/docker-init that is a folder"), VALID),
+    **dict.fromkeys(("/proc that is a link", "/sys that is a link"), "no_start"),
+    **dict.fromkeys(("/dev that is a file", "/etc that is a file", "/proc that is a file"), "no_start"),
 }
 """Where Podman's verdict is another: files of ours stand in /etc of a container there, which cannot be written to, nor
-lie behind a link."""
-NOT_REGULAR = "output_invalid:not_a_regular_file"
+lie behind a link; its init stands in /run; and it replaces no file or link of the image's where it mounts."""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def test_inputs_and_what_names_a_host_are_read_only_and_disks_are_not_devices(
     }
     disks = {one["Dest"]: one["Options"] for one in made["volumes"]}
     assert disks["/output"] == ["rw", "nosuid", "nodev", "exec", "nocopy"]
-    assert disks["/tmp"] == ["rw", "nosuid", "nodev", "exec"]
+    assert len({tuple(one) for one in disks.values()}) == 1, "what the image has is copied by us"
 
 
 def test_the_strict_profile_is_strict(config: Callable[..., dict[str, Any]]) -> None:
