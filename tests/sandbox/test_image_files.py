@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines._image_files import LinksInACircle, path_stat, resolved
+from sandbox.engines import EngineRefused, EngineSlow
+from sandbox.engines._image_files import LinksInACircle, copy_folder, path_stat, resolved
 
 
 @pytest.fixture
@@ -65,3 +66,24 @@ def test_links_in_a_circle_are_refused(root: Path) -> None:
         path_stat(root, "/round/x")
     with pytest.raises(OSError, match="name too long"):
         path_stat(root, "/" + "x" * 300)
+
+
+def test_a_folder_is_copied_as_it_is(root: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir(0o777)
+    (root / "etc").chmod(0o750)
+    os.mkfifo(root / "etc/pipe")
+    copy_folder(root / "etc", disk, 30)
+    assert (disk / "out").readlink() == Path("../../../../secret"), "no link is followed"
+    assert (disk / "passwd").read_text() == "root:x:0:0\n"
+    assert (disk / "pipe").is_fifo(), "no pipe is opened"
+    assert disk.stat().st_mode & 0o777 == 0o750
+    copy_folder(root / "nowhere", disk, 30)
+    copy_folder(root / "etc/passwd", disk, 30)
+
+
+def test_what_does_not_fit_is_refused_and_what_takes_too_long_is_slow(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineRefused, match="No such file"):
+        copy_folder(root / "etc", tmp_path / "nowhere" / "disk", 30)
+    with pytest.raises(EngineSlow):
+        copy_folder(root / "etc", tmp_path, 0)
