@@ -51,10 +51,16 @@ class Engine:
         engine's directories; by default it does where it can.
         """
         with translate("connecting"):
-            return cls(
+            engine = cls(
                 connect(kind, timeout=timeout),
                 privileged=disks.supported() if privileged is None else privileged,
             )
+        if engine.raw.needs_root and not engine.privileged:
+            engine.close()
+            name = engine.raw.kind.capitalize()
+            text = f"{name} runs cases for root alone, with mkfs.ext4 and loop devices; else bounds would not hold"
+            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, text)
+        return engine
 
     def close(self) -> None:
         """Close the connections."""

@@ -64,6 +64,8 @@ class ContainerEngine(Protocol):
 
     kind: str
     """What it is called where a person chooses it."""
+    needs_root: bool
+    """Whether bounds hold only where this process makes disks and reads control groups."""
     timeout: float
 
     def close(self) -> None:

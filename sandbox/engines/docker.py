@@ -53,6 +53,7 @@ class DockerEngine:
     """A `ContainerEngine` behind a socket that speaks Docker's API."""
 
     kind = "docker"
+    needs_root = False
 
     def __init__(self, api: Any, slow: Any, parts: Collection[str] = ()) -> None:
         self._api, self._slow = api, slow  # their stubs lack half of the calls

@@ -43,6 +43,7 @@ class PodmanEngine(DockerEngine):
     """A `ContainerEngine` behind the socket of Podman."""
 
     kind = "podman"
+    needs_root = True
 
     @classmethod
     def connect(cls, where: str | None = None, *, timeout: int = 60) -> Self:

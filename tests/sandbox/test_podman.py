@@ -241,6 +241,11 @@ def test_the_verdict_is_that_of_docker(behaviour: str, code: str, run: Run) -> N
     assert run(behaviour, seconds_per_case=4).verdict.code == code
 
 
+def test_it_is_refused_where_bounds_would_not_hold(engine: Engine) -> None:
+    with pytest.raises(EngineFault, match="for root alone"):
+        Engine.connect(engine.raw.kind, privileged=False)
+
+
 def test_a_runtime_that_it_does_not_have_is_not_the_images_fault(run: Run) -> None:
     with pytest.raises(EngineFault, match="runsc was asked for"):
         run("valid", runtime="runsc")

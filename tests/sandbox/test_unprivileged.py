@@ -11,6 +11,8 @@ from sandbox.jobs import CaseJob
 from sandbox.run import run_case
 from tests.sandbox.conftest import Run
 
+ENGINES = ("docker",)
+
 
 @pytest.fixture(scope="session")
 def unprivileged(engine: Engine) -> Iterator[Engine]:
