@@ -47,11 +47,13 @@ up: setup engine ## run the platform here: database, server, workers (ARGS="--po
 	@$(BIN)/python -m scripts.third_party
 	$(BIN)/python -m worker.admin up $(ARGS)
 
-test: check engine podman squashfs browser ## lint, types and the tests, on a real engine, database, broker and browser
+test: check engine squashfs browser ## lint, types and the tests, on a real engine, database, broker and browser
+	@scripts/podman --optional
 	@$(BIN)/python -m scripts.third_party --tests --strict
 	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
-test-long: setup torch engine podman squashfs ## the slow tests
+test-long: setup torch engine squashfs ## the slow tests
+	@scripts/podman --optional
 	@$(BIN)/python -m scripts.third_party --strict
 	$(BIN)/python -m pytest -m long $(ARGS)
 
