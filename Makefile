@@ -11,7 +11,7 @@ EXTRAS := client server worker embedded parquet demo dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine squashfs browser third-party torch demo up test test-long check bench mutants evaluator-wheel train lock clean
+.PHONY: help setup engine podman squashfs browser third-party torch demo up test test-long check bench mutants evaluator-wheel train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -24,6 +24,9 @@ setup: $(PROJECT) ## virtual environment with the locked dependencies
 
 engine: ## a container engine that answers (starts or installs one if it may)
 	@scripts/engine
+
+podman: ## Podman that answers, as root (starts or installs it if it may)
+	@scripts/podman
 
 squashfs: ## squashfs-tools, which read SIF files (installs them if it may)
 	@scripts/squashfs
@@ -45,10 +48,12 @@ up: setup engine ## run the platform here: database, server, workers (ARGS="--po
 	$(BIN)/python -m worker.admin up $(ARGS)
 
 test: check engine squashfs browser ## lint, types and the tests, on a real engine, database, broker and browser
+	@scripts/podman --optional
 	@$(BIN)/python -m scripts.third_party --tests --strict
 	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
 test-long: setup torch engine squashfs ## the slow tests
+	@scripts/podman --optional
 	@$(BIN)/python -m scripts.third_party --strict
 	$(BIN)/python -m pytest -m long $(ARGS)
 

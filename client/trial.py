@@ -36,19 +36,20 @@ class TrialPlan:
     gpu: str | None
 
 
-def connect() -> Engine:
-    """The engine of this machine.
+def connect(kind: str | None = None) -> Engine:
+    """The engine of this machine, of this kind where one is named.
 
     Raises:
         Local: none answers.
     """
     try:
-        engine = Engine.connect()
+        engine = Engine.connect(kind)
         engine.ping()
     except EngineFault as fault:
-        raise Local(
-            f"No container engine answers: {fault}", "Start Docker; `docker ps` has to work without sudo."
-        ) from None
+        remedy = (
+            "Start Docker; `docker ps` has to work without sudo. For Podman: systemctl start podman.socket."
+        )
+        raise Local(f"No container engine answers: {fault}", remedy) from None
     return engine
 
 
@@ -122,7 +123,8 @@ def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:
         if fault.fault is not PlatformFault.IMAGE_MISSING:
             raise
         raise Local(
-            f"There is no local image or file {image!r}.", "`docker images` lists what the engine has."
+            f"There is no local image or file {image!r}.",
+            f"`{engine.raw.kind} images` lists what the engine has.",
         ) from None
     machine = f"{config.get('Os')}/{config.get('Architecture')}"
     if machine != "linux/amd64":

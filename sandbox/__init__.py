@@ -1,1 +1,1 @@
-"""Runs strangers' images: archive check, container options, one case at a time. All of Docker is in here."""
+"""Runs strangers' images: archive check, container options, one case at a time. Engines are in `sandbox.engines`."""

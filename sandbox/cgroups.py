@@ -54,7 +54,7 @@ class Cgroup:
             self._refusals = Notices(pids / "pids.events")
 
     def read(self, container: str) -> Usage:
-        """Read the groups once more and return the maxima so far; `container` is the container's id."""
+        """Read the groups once more and return the maxima so far; `container` is the name of the container's own."""
         if self.path is not None:
             for group in (self.path, f"{self.path}/{container}"):
                 self._read_memory(self._folder("memory", group))
@@ -182,6 +182,8 @@ def _parents() -> list[Path]:
 def _remove(name: str) -> None:
     for parent in _parents():
         with contextlib.suppress(OSError):
+            for left in (parent / name).glob("*/"):  # Podman's monitor has one of its own there
+                left.rmdir()
             (parent / name).rmdir()
 
 

@@ -1,20 +1,17 @@
 """Taking the one output file out of an ended container, without following or trusting anything it wrote."""
 
-import contextlib
 import errno
 import io
 import itertools
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
-
-from docker.errors import NotFound
+from typing import IO
 
 from evaluator.verdicts import Check, Fault, Verdict
 from sandbox.engine import Engine, translate
+from sandbox.engines import ContainerEngine, EngineRefused
 from sandbox.options import OUTPUT, WORK
 
 _CHUNK = 2**20
@@ -74,25 +71,34 @@ def from_engine(engine: Engine, container: str, name: str, suffix: str, limit: i
     """As `from_disk`, through the engine, for hosts whose files this process cannot read."""
     with translate("collecting an output"):
         try:
-            stream, _ = engine.api.get_archive(container, f"{OUTPUT}/{name}")
-        except NotFound:
-            raise missing(_names(engine, container), suffix) from None
-        with contextlib.closing(stream), _tar(stream) as archive:
-            member = archive.next()
-            source = archive.extractfile(member) if member is not None and member.isreg() else None
-            if member is None or source is None:
-                raise _not_regular()
-            if member.size > limit:
-                raise _too_large(limit)
-            with target.open("wb") as copy:
-                _copy(source, copy, limit)
+            with (
+                engine.raw.read(container, f"{OUTPUT}/{name}") as stream,
+                tarfile.open(fileobj=stream, mode="r|") as archive,
+            ):
+                _take(archive, limit, target)
+        except EngineRefused as error:
+            if not error.is_missing:
+                raise
+            raise missing(_names(engine.raw, container), suffix) from None
 
 
-def make_writable(engine: Engine, container: str) -> None:
+def _take(archive: tarfile.TarFile, limit: int, target: Path) -> None:
+    """Copy the first file of an archive, if it is one."""
+    member = archive.next()
+    source = archive.extractfile(member) if member is not None and member.isreg() else None
+    if member is None or source is None:
+        raise _not_regular()
+    if member.size > limit:
+        raise _too_large(limit)
+    with target.open("wb") as copy:
+        _copy(source, copy, limit)
+
+
+def make_writable(engine: ContainerEngine, container: str) -> None:
     """Give a created container an /output and a working directory that everybody may write to.
 
     Raises:
-        DockerException, RequestException: as the engine's client does.
+        EngineTrouble: as the engine does.
     """
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
@@ -100,16 +106,17 @@ def make_writable(engine: Engine, container: str) -> None:
             directory = tarfile.TarInfo(path.lstrip("/"))
             directory.type, directory.mode = tarfile.DIRTYPE, 0o1777
             archive.addfile(directory)
-    engine.api.put_archive(container, "/", data.getvalue())
+    engine.write(container, data.getvalue())
 
 
-def _names(engine: Engine, container: str) -> list[str]:
+def _names(engine: ContainerEngine, container: str) -> list[str]:
     try:
-        stream, _ = engine.api.get_archive(container, OUTPUT)
-    except NotFound:
+        with engine.read(container, OUTPUT) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+            return [Path(member.name).name for member in itertools.islice(archive, _LOOKED_AT)]
+    except EngineRefused as error:
+        if not error.is_missing:
+            raise
         return []
-    with contextlib.closing(stream), _tar(stream) as archive:
-        return [Path(member.name).name for member in itertools.islice(archive, _LOOKED_AT)]
 
 
 def missing(names: list[str], suffix: str) -> NotCollected:
@@ -137,31 +144,3 @@ def _copy(source: IO[bytes], copy: IO[bytes], limit: int) -> None:
         if copied > limit:
             raise _too_large(limit)
         copy.write(chunk)
-
-
-class _Chunks(io.RawIOBase):
-    """A readable file over a stream of chunks, as tarfile wants it."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._chunks = chunks
-        self._rest = b""
-
-    def readable(self) -> bool:
-        """Whether this can be read: always."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill as much of `buffer` as the next chunk does; 0 at the end."""
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = chunk
-        taken = min(len(buffer), len(self._rest))
-        buffer[:taken], self._rest = self._rest[:taken], self._rest[taken:]
-        return taken
-
-
-def _tar(stream: Iterator[bytes]) -> tarfile.TarFile:
-    return tarfile.open(fileobj=io.BufferedReader(_Chunks(iter(stream))), mode="r|")

@@ -3,29 +3,19 @@
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from sandbox import cgroups
+from sandbox import cgroups, podman_bounds
 from sandbox.engine import Engine
+from sandbox.findings import BoundFinding, Level
 
-Level = Literal["ok", "warning", "problem"]
 _LEAST_FREE = 10 * 2**30
 _COUNTED_BYTES = 160
 """No open file and no watch of epoll takes less of the kernel's memory, which control groups count."""
 _ANY_FILES = 2**63 - 1
+_OVERLAYS = ("overlay2", "overlay")
 _CONTAINERD = "io.containerd.snapshotter.v1"
-
-
-@dataclass(frozen=True)
-class BoundFinding:
-    """One bound: whether it holds, in words, and what helps where it does not."""
-
-    name: str
-    level: Level
-    message: str
-    remedy: str = ""
 
 
 def report(engine: Engine) -> list[BoundFinding]:
@@ -50,11 +40,13 @@ def report(engine: Engine) -> list[BoundFinding]:
         _counters,
         _space,
     )
-    return [check(engine, info) for check in checks]
+    return [check(engine, info) for check in checks] + podman_bounds.findings(engine, info)
 
 
 def _platform(engine: Engine, info: dict[str, Any]) -> BoundFinding:
-    text = f"Docker {info['ServerVersion']} on {info['OSType']}/{info['Architecture']}"
+    text = (
+        f"{info.get('Engine', 'Docker')} {info['ServerVersion']} on {info['OSType']}/{info['Architecture']}"
+    )
     if info["OSType"] == "linux" and info["Architecture"] in ("x86_64", "amd64"):
         return BoundFinding("engine", "ok", text)
     return BoundFinding("engine", "problem", text, "Images are built for linux/amd64: use such a host.")
@@ -112,8 +104,8 @@ def _output_disk(engine: Engine, info: dict[str, Any]) -> BoundFinding:
 
 
 def _root_layer(engine: Engine, info: dict[str, Any]) -> BoundFinding:
-    upper = Path(info["DockerRootDir"]) / "overlay2"
-    if engine.privileged and info["Driver"] == "overlay2" and os.access(upper, os.R_OK | os.X_OK):
+    upper = Path(info["DockerRootDir"]) / info["Driver"]
+    if engine.privileged and info["Driver"] in _OVERLAYS and os.access(upper, os.R_OK | os.X_OK):
         return BoundFinding("root file system", "ok", "A watchdog measures the layer twice a second.")
     message = (
         "A watchdog asks the engine for the layer's size every two seconds; deleted open files are not seen."
@@ -138,7 +130,8 @@ def _usage(engine: Engine, info: dict[str, Any]) -> BoundFinding:
 def _init(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     if info.get("InitBinary"):
         return BoundFinding("init", "ok", "Left processes are reaped by the engine's init.")
-    return BoundFinding("init", "problem", "The engine has no init program.", "Install docker-init (tini).")
+    remedy = "Install catatonit." if engine.raw.kind == "podman" else "Install docker-init (tini)."
+    return BoundFinding("init", "problem", "The engine has no init program.", remedy)
 
 
 def _core_dumps(engine: Engine, info: dict[str, Any]) -> BoundFinding:

@@ -2,25 +2,20 @@
 
 import contextlib
 import functools
-import json
 import re
+import time
 from collections.abc import Collection, Iterator
-from http import HTTPStatus
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self
 
-import requests
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.utils import kwargs_from_env
-
-from docker import APIClient
 from evaluator.verdicts import PlatformFault
 from sandbox import cgroups, disks
 from sandbox.archive import canonical_name
-from sandbox.faults import EngineFault, shortened
+from sandbox.engines import ContainerEngine, EngineRefused, EngineTrouble, connect
+from sandbox.faults import EngineFault
 
 NO_ANSWER = frozenset({401, 403, 407, 409, 502, 503, 504})
 """Statuses that say nothing of an image: who asks may not, the name is taken, or a gateway finds no engine."""
-_LOAD_SECONDS = 3600
+_REMOVAL = 30.0
 _OTHER_IDS = (
     "; where the engine keeps images in containerd's store their ids differ: "
     'set {"features": {"containerd-snapshotter": false}} in its daemon.json'
@@ -33,47 +28,53 @@ def translate(doing: str) -> Iterator[None]:
     """Turn any trouble with the engine into `EngineFault(engine_unavailable)`, naming what was being done."""
     try:
         yield
-    except ImageNotFound as error:
-        raise EngineFault(PlatformFault.IMAGE_MISSING, f"{doing}: {error.explanation}") from error
-    except (DockerException, requests.RequestException, OSError) as error:
+    except (EngineTrouble, OSError) as error:
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"{doing}: {error}") from error
 
 
 class Engine:
-    """One connection to the engine, usable from several threads. Every method raises `EngineFault`."""
+    """One connection to the engine, usable from several threads. Every method raises `EngineFault`.
 
-    def __init__(self, api: APIClient, slow: APIClient, *, privileged: bool) -> None:
-        self.api: Any = api  # its stubs lack half of the calls
-        self._slow: Any = slow
+    `raw` is the same connection for those who have to tell a refusal from silence: its methods raise what
+    `sandbox.engines` says.
+    """
+
+    def __init__(self, raw: ContainerEngine, *, privileged: bool) -> None:
+        self.raw = raw
         self.privileged = privileged
 
     @classmethod
-    def connect(cls, *, timeout: int = 60, privileged: bool | None = None) -> Self:
-        """Connect to `DOCKER_HOST`, or to the default socket; `timeout` seconds for each answer.
+    def connect(cls, kind: str | None = None, *, timeout: int = 60, privileged: bool | None = None) -> Self:
+        """Connect to the engine of this kind, as `sandbox.engines` does; `timeout` seconds for each answer.
 
         `privileged` says whether this process makes bounded disks, reads control groups and looks into the
         engine's directories; by default it does where it can.
         """
         with translate("connecting"):
-            where = kwargs_from_env()
-            api = APIClient(**where, version="auto", timeout=timeout)
-            slow = APIClient(**where, version="auto", timeout=_LOAD_SECONDS)
-            return cls(api, slow, privileged=disks.supported() if privileged is None else privileged)
+            engine = cls(
+                connect(kind, timeout=timeout),
+                privileged=disks.supported() if privileged is None else privileged,
+            )
+        if engine.raw.needs_root and not engine.privileged:
+            engine.close()
+            name = engine.raw.kind.capitalize()
+            text = f"{name} runs cases for root alone, with mkfs.ext4 and loop devices; else bounds would not hold"
+            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, text)
+        return engine
 
     def close(self) -> None:
         """Close the connections."""
-        self.api.close()
-        self._slow.close()
+        self.raw.close()
 
     def ping(self) -> None:
         """Return if the engine answers."""
         with translate("ping"):
-            self.api.ping()
+            self.raw.ping()
 
     def info(self) -> dict[str, Any]:
         """What the engine says of itself and of its host."""
         with translate("info"):
-            return cast(dict[str, Any], self.api.info())
+            return self.raw.info()
 
     @functools.cached_property
     def host(self) -> dict[str, Any]:
@@ -83,7 +84,12 @@ class Engine:
     def inspect_image(self, digest: str) -> dict[str, Any]:
         """The engine's description of an image; `image_missing` if it is not on this host."""
         with translate("inspecting an image"):
-            return cast(dict[str, Any], self.api.inspect_image(digest))
+            try:
+                return self.raw.inspect_image(digest)
+            except EngineRefused as error:
+                if not error.is_missing:
+                    raise
+                raise EngineFault(PlatformFault.IMAGE_MISSING, error.said) from error
 
     def has_image(self, digest: str) -> bool:
         """Whether the image with this id (sha256:…) is on this host."""
@@ -103,13 +109,13 @@ class Engine:
         archive.seek(0)
         with translate("loading an image"):
             try:
-                for line in self._slow.load_image(archive, quiet=True):
-                    if (problem := _load_error(line)) is not None:
-                        return problem
-            except APIError as error:
-                if error.status_code in NO_ANSWER:
+                problem = self.raw.load(archive)
+            except EngineRefused as error:
+                if error.status in NO_ANSWER:
                     raise
-                return explanation(error)
+                return error.said
+        if problem is not None:
+            return problem
         return self._other_than(digest)
 
     def _other_than(self, digest: str) -> str | None:
@@ -127,8 +133,8 @@ class Engine:
 
     def remove_image(self, digest: str) -> None:
         """Remove an image by id or name; one that is not there is fine."""
-        with translate("removing an image"), contextlib.suppress(NotFound):
-            self.api.remove_image(digest, force=True)
+        with translate("removing an image"), _gone_is_fine():
+            self.raw.remove_image(digest, force=True)
 
     def untag(self, digest: str) -> bool:
         """Remove an image under our own name for it, with its layers unless others need them.
@@ -137,35 +143,55 @@ class Engine:
         """
         with translate("removing an image"):
             try:
-                self.api.remove_image(canonical_name(digest))
-            except NotFound:
-                return True
-            except APIError as error:
-                if error.status_code != HTTPStatus.CONFLICT:
+                self.raw.remove_image(canonical_name(digest))
+            except EngineRefused as error:
+                if not (error.is_missing or error.is_conflict):
                     raise
-                return False
+                return error.is_missing
         return True
 
     def kill_container(self, name: str) -> bool:
         """SIGKILL for a container; False where it is not there or does not run, which is fine."""
         with translate("killing a container"):
             try:
-                self.api.kill(name)
-            except APIError as error:
-                if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+                self.raw.kill(name)
+            except EngineRefused:
+                if self._runs(name):
                     raise
                 return False
         return True
 
     def remove_container(self, name: str) -> None:
         """Kill and remove a container with its anonymous volumes; one that is not there is fine."""
-        with translate("removing a container"), contextlib.suppress(NotFound):
-            self.api.remove_container(name, v=True, force=True)
+        with translate("removing a container"), _gone_is_fine():
+            try:
+                self.raw.remove(name)
+            except EngineRefused as error:
+                if not (error.is_conflict and self._goes(name)):  # somebody else is removing it
+                    raise
+
+    def _runs(self, name: str) -> bool:
+        """Whether there is such a container and it runs: what it means that it is not killed, whatever is said."""
+        try:
+            return self.raw.state(name).running
+        except EngineRefused as error:
+            if not error.is_missing:
+                raise
+            return False
+
+    def _goes(self, name: str) -> bool:
+        """Whether a container is gone within half a minute."""
+        deadline = time.monotonic() + _REMOVAL
+        while name in {one.name for one in self.raw.containers()}:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume; one that is not there is fine."""
-        with translate("removing a volume"), contextlib.suppress(NotFound):
-            self.api.remove_volume(name)
+        with translate("removing a volume"), _gone_is_fine():
+            self.raw.remove_volume(name)
 
     def remove_orphans(self, prefix: str, keep: Collection[str]) -> list[str]:
         """Remove what dead workers left: containers, volumes, loop devices, cgroups of cases not in `keep`.
@@ -175,10 +201,8 @@ class Engine:
         """
         ours = re.compile(rf"({re.escape(prefix)}{_JOB})(?:\..*)?")
         with translate("listing orphans"):
-            containers = [
-                name.lstrip("/") for container in self.api.containers(all=True) for name in container["Names"]
-            ]
-            volumes = [volume["Name"] for volume in self.api.volumes()["Volumes"] or ()]
+            containers = [one.name for one in self.raw.containers()]
+            volumes = self.raw.volumes()
 
         def orphan(name: str) -> bool:
             match = ours.fullmatch(name)
@@ -195,15 +219,10 @@ class Engine:
         return sorted(removed)
 
 
-def _load_error(line: Any) -> str | None:
-    message = json.loads(line) if isinstance(line, bytes | str) else line
-    if not isinstance(message, dict):
-        return None
-    detail = message.get("errorDetail") or {}
-    said = message.get("error") or (str(detail.get("message") or detail) if detail else None)
-    return None if said is None else shortened(str(said))
-
-
-def explanation(error: APIError) -> str:
-    """The engine's own sentence in an API error."""
-    return shortened(str(error.explanation or error))
+@contextlib.contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except EngineRefused as error:
+        if not error.is_missing:
+            raise

@@ -13,13 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from docker.errors import APIError, DockerException
-from requests import RequestException
-
 from evaluator.verdicts import PlatformFault
 from sandbox import elf, options
 from sandbox.archive import canonical_name
 from sandbox.engine import Engine
+from sandbox.engines import EngineRefused, EngineSilent
 from sandbox.faults import EngineFault
 
 _PROGRAM = "/known"
@@ -56,12 +54,12 @@ def refused(engine: Engine, config: Mapping[str, Any], name: str) -> str | None:
     with loaded(engine) as digest:
         container, changed = f"{name}.known", options.for_another(config, digest, _PROGRAM)
         try:
-            engine.api.create_container_from_config(changed, name=container)
-            engine.api.start(container)
-            code = engine.api.wait(container, timeout=_SECONDS)["StatusCode"]
-        except APIError as error:
-            return str(error.explanation or error)
-        except (DockerException, RequestException) as error:
+            engine.raw.create(changed, container)
+            engine.raw.start(container)
+            code = engine.raw.wait(container, _SECONDS)
+        except EngineRefused as error:
+            return error.said
+        except EngineSilent as error:
             text = f"trying a known image: {error}"
             raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, text) from error
         finally:

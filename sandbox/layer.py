@@ -11,14 +11,12 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sandbox.engine import Engine, translate
+from sandbox.engines import ContainerState
 
 _BLOCK = 512
 _MANY_FILES = 1_000_000
-_BESIDE = ("HostnamePath", "HostsPath", "ResolvConfPath")
-"""Files of the engine's own folder that it mounts into a container, which can write to them: no layer holds them."""
 _DELETED = b" (deleted)\n"
 _BUSY_SHARE = 10  # looking may take a tenth of the time at most
 
@@ -26,13 +24,13 @@ _BUSY_SHARE = 10  # looking may take a tenth of the time at most
 class Layer:
     """The writable layer of one container."""
 
-    def __init__(self, engine: Engine, container: dict[str, Any], limit: int) -> None:
+    def __init__(self, engine: Engine, container: ContainerState, limit: int) -> None:
         self._engine = engine
-        self._id = str(container["Id"])
-        self._pid = int(container["State"]["Pid"] or 0)
+        self._id = container.id
+        self._pid = container.pid
         self._limit = limit
-        self._upper = _readable_upper(container) if engine.privileged else None
-        self._beside = [Path(path) for name in _BESIDE if (path := container.get(name))]
+        self._upper = _readable(container.upper) if engine.privileged else None
+        self._beside = container.beside
         self._pause = 0.5 if self._upper else 2.0
         self._next = 0.0
         self.used = 0
@@ -49,20 +47,13 @@ class Layer:
     def _measure(self) -> int:
         if self._upper is None:
             with translate("measuring a container"):
-                response = self._engine.api._get(  # its own inspect cannot ask for the size
-                    self._engine.api._url("/containers/{0}/json", self._id), params={"size": True}
-                )
-                return int(response.json().get("SizeRw") or 0)
+                return self._engine.raw.written(self._id)
         beside = sum(map(_size, self._beside))
         return _tree_size(self._upper, self._limit) + beside + _deleted(self._pid, self._upper)
 
 
-def _readable_upper(container: dict[str, Any]) -> Path | None:
-    driver = container.get("GraphDriver") or {}
-    upper = (driver.get("Data") or {}).get("UpperDir")
-    if driver.get("Name") == "overlay2" and upper and os.access(upper, os.R_OK | os.X_OK):
-        return Path(upper)
-    return None
+def _readable(upper: Path | None) -> Path | None:
+    return upper if upper is not None and os.access(upper, os.R_OK | os.X_OK) else None
 
 
 def _size(file: Path) -> int:

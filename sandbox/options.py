@@ -128,11 +128,18 @@ def for_another(config: Mapping[str, Any], image: str, program: str) -> dict[str
         mount
         if mount["Target"] in (INPUT, OUTPUT, WORK, TMP)
         else mount | {"Target": f"{_ELSEWHERE}/{number}"}
-        for number, mount in enumerate(host["Mounts"])
+        for number, mount in enumerate(map(_uncopied, host["Mounts"]))
     ]
     kept = [variable for variable in config["Env"] if variable.startswith(_OURS)]
     changed = {"Image": image, "Entrypoint": [program], "Cmd": [], "Env": kept}
     return {**config, **changed, "HostConfig": {**host, "Mounts": mounts}}
+
+
+def _uncopied(mount: dict[str, Any]) -> dict[str, Any]:
+    """The same mount, which takes nothing of the image: an engine may do that only once for each disk."""
+    if mount["Type"] != "volume":
+        return mount
+    return mount | {"VolumeOptions": mount["VolumeOptions"] | {"NoCopy": True}}
 
 
 def runtime(job: CaseJob) -> str:

@@ -1,13 +1,12 @@
 """The program of a call in an image that the engine has: what the check of its archive would say, without saving it."""
 
-import io
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from http import HTTPStatus
 
 from sandbox.archive import DEFAULT_PATH, ArchiveInvalid, Call, Entry, Lookup, Programs, first_entry
 from sandbox.engine import Engine, translate
+from sandbox.engines import EngineRefused
 
 
 def require_machine(engine: Engine, image: str, calls: Collection[Call]) -> None:
@@ -31,7 +30,7 @@ def _looking(engine: Engine, image: str) -> Iterator[Lookup]:
     """What stands where in a container of the image that is never started."""
     name = f"proctor-look-{uuid.uuid4()}"
     with translate("looking into an image"):
-        engine.api.create_container(image, command=["-"], entrypoint=["-"], name=name, network_disabled=True)
+        engine.raw.look(image, name)
     try:
         yield lambda path: _entry(engine, name, path)
     finally:
@@ -39,15 +38,11 @@ def _looking(engine: Engine, image: str) -> Iterator[Lookup]:
 
 
 def _entry(engine: Engine, container: str, path: str) -> Entry | None:
-    url, query = engine.api._url("/containers/{0}/archive", container), {"path": f"/{path}"}
-    plain = {"Accept-Encoding": "identity"}
-    with (
-        translate("looking into an image"),
-        engine.api._get(url, params=query, headers=plain, stream=True) as answer,
-    ):
-        if answer.status_code == HTTPStatus.NOT_FOUND:
-            return None
-        answer.raise_for_status()
-        with suppress(ArchiveInvalid):  # what cannot be read is left to the run
-            return first_entry(io.BufferedReader(answer.raw), path)
-        return None
+    with translate("looking into an image"):
+        try:
+            with engine.raw.read(container, f"/{path}") as stream, suppress(ArchiveInvalid):
+                return first_entry(stream, path)  # what cannot be read is left to the run
+        except EngineRefused as error:
+            if not error.is_missing:
+                raise
+    return None

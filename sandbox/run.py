@@ -14,14 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError, DockerException
-from requests import RequestException, Timeout
-
 from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
 from sandbox import accounts, collect, disks, judge, options, parse, start
 from sandbox.cgroups import Cgroup
 from sandbox.disks import BoundedDisk
-from sandbox.engine import Engine, explanation, translate
+from sandbox.engine import Engine, translate
+from sandbox.engines import EngineRefused, EngineSlow, EngineTrouble
 from sandbox.faults import EngineFault
 from sandbox.hints import hints
 from sandbox.jobs import CaseJob, CaseOutcome
@@ -100,9 +98,9 @@ def execute(case: PreparedCase) -> None:
         return
     with _our_fault():
         try:
-            begin = functools.partial(case.engine.api.start, case.container)
+            begin = functools.partial(case.engine.raw.start, case.container)
             _asked(case, begin, begin)
-        except (DockerException, RequestException) as error:
+        except EngineTrouble as error:
             text = f"starting a container: {error}"
             raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, text) from error
         if case.refused is not None:
@@ -179,16 +177,22 @@ def _make(case: PreparedCase, image: Mapping[str, Any]) -> None:
     cleanup.callback(engine.remove_container, job.name)
     try:
         _asked(case, lambda: _create(case), lambda: _create_again(case))
-    except (DockerException, RequestException) as error:
+    except EngineTrouble as error:
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a container: {error}") from error
 
 
 def _create(case: PreparedCase) -> None:
     engine, job = case.engine, case.job
-    case.container = str(engine.api.create_container_from_config(case.config, name=job.name)["Id"])
+    case.container = engine.raw.create(case.config, job.name)
+    engine.raw.fill(case.container, from_image(case.disks))
     if options.OUTPUT not in case.disks:
-        collect.make_writable(engine, case.container)
-    case.refused = accounts.refused(engine, case.container, job.image)
+        collect.make_writable(engine.raw, case.container)
+    case.refused = accounts.refused(engine.raw, case.container, job.image)
+
+
+def from_image(made: Mapping[str, BoundedDisk]) -> dict[str, Path]:
+    """The disks that begin with what the image holds at their places."""
+    return {place: disk.path for place, disk in made.items() if place not in (options.OUTPUT, options.WORK)}
 
 
 def _create_again(case: PreparedCase) -> None:
@@ -203,10 +207,10 @@ def _asked(case: PreparedCase, act: Callable[[], object], again: Callable[[], ob
     """Does what the engine may refuse; `case.refused` is the verdict where that is the image's doing."""
     try:
         act()
-    except APIError as error:
+    except EngineRefused as error:
         verdict = start.refused(case.engine, case.config, case.job.name, error, again=again)
-        case.refused, case.said = case.refused or verdict, explanation(error)
-    except Timeout as error:
+        case.refused, case.said = case.refused or verdict, error.said
+    except EngineSlow as error:
         case.refused = start.too_slow(case.engine, case.config, case.job.name, error)
 
 
@@ -269,10 +273,7 @@ def _check(case: PreparedCase) -> parse.Checked:
 
 def _log(engine: Engine, container: str, tail: int) -> str:
     with translate("reading a log"):
-        text = bytearray()
-        for chunk in engine.api.logs(container, stream=True, follow=False):
-            text += chunk
-            del text[: max(0, len(text) - tail)]
+        text = engine.raw.logs(container, tail)
     return text.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")  # no database stores NUL
 
 

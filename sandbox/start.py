@@ -3,16 +3,13 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError
-from requests import RequestException
-
 from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
 from sandbox import known
-from sandbox.engine import NO_ANSWER, Engine, explanation
+from sandbox.engine import NO_ANSWER, Engine
+from sandbox.engines import EngineRefused, EngineSlow
 from sandbox.faults import EngineFault
 from sandbox.refusals import ran_out
 
@@ -96,14 +93,18 @@ _found_slow: dict[str, float] = {}
 """The images that it was slow with again, and when that was found. Each try holds a slot for as long as an answer may
 take, so that for some minutes none is made."""
 _REMEMBERED = 600.0
-_NOT_EXECUTED = re.compile(r"^\[FATAL tini \(\d+\)\] exec .* failed: .*$", re.MULTILINE)
+_NOT_EXECUTED = re.compile(
+    r"^(?:\[FATAL tini \(\d+\)\] exec .* failed:|ERROR \(catatonit:\d+\): failed to exec pid1:) .*$",
+    re.MULTILINE,
+)
 _INIT_FAILED = (1, 126, 127)
-"""What the init process ends with: 127 where there is no such file, 126 where it may not, 1 for every other reason."""
+"""What the init process ends with: 127 where there is no such file, 126 where it may not, 1 for every other reason.
+That of Podman ends with 1 for all of them."""
 _REASON = 300
 
 
 def refused(
-    engine: Engine, config: Mapping[str, Any], name: str, error: APIError, *, again: Callable[[], object]
+    engine: Engine, config: Mapping[str, Any], name: str, error: EngineRefused, *, again: Callable[[], object]
 ) -> Verdict | None:
     """The participant's verdict for a refused create or start; None if the engine does it after all.
 
@@ -113,22 +114,22 @@ def refused(
     Raises:
         EngineFault: if the refusal is not the image's doing.
     """
-    said = explanation(error)
-    if error.status_code == HTTPStatus.NOT_FOUND and not engine.has_image(str(config["Image"])):
+    said = error.said
+    if error.is_missing and not engine.has_image(str(config["Image"])):
         raise EngineFault(PlatformFault.IMAGE_MISSING, said) from error
-    if error.status_code in NO_ANSWER or ran_out(engine, said, image=str(config["Image"])):
+    if error.status in NO_ANSWER or ran_out(engine, said, image=str(config["Image"])):
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, said) from error
     other = known.refused(engine, config, name)
     if other is not None:
         raise EngineFault(_broken(engine, config, name), f"{said}; and of a known image: {other}") from error
     try:
         again()
-    except APIError as repeated:
-        return Verdict(Fault.NO_START, sentence(explanation(repeated)))
+    except EngineRefused as repeated:
+        return Verdict(Fault.NO_START, sentence(repeated.said))
     return None
 
 
-def too_slow(engine: Engine, config: Mapping[str, Any], name: str, error: RequestException) -> Verdict:
+def too_slow(engine: Engine, config: Mapping[str, Any], name: str, error: EngineSlow) -> Verdict:
     """The participant's verdict where the engine does not make or start a container of the image in its time.
 
     An image is to blame where that happens a second time, and a known image with the same options runs at once each
@@ -139,7 +140,7 @@ def too_slow(engine: Engine, config: Mapping[str, Any], name: str, error: Reques
     """
     began = time.monotonic()
     other = known.refused(engine, config, name)
-    prompt = other is None and (time.monotonic() - began) * _SHARE < float(engine.api.timeout)
+    prompt = other is None and (time.monotonic() - began) * _SHARE < engine.raw.timeout
     image = str(config["Image"])
     if not prompt or image not in _slow:
         if prompt:

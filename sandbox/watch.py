@@ -11,15 +11,14 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from evaluator.verdicts import PlatformFault
 from sandbox.cgroups import Cgroup
 from sandbox.disks import BoundedDisk
 from sandbox.engine import Engine, translate
+from sandbox.engines import ContainerState
 from sandbox.faults import EngineFault
 from sandbox.gpu import Sampler
 from sandbox.jobs import CaseJob
@@ -77,7 +76,7 @@ class _Waiter(threading.Thread):
     def run(self) -> None:
         try:
             with translate("waiting for a container"):
-                self._engine.api.wait(self._container, timeout=None)
+                self._engine.raw.wait(self._container)
         except EngineFault as fault:
             self.problem = fault
         finally:
@@ -87,9 +86,9 @@ class _Waiter(threading.Thread):
 class _Process:
     """The end of a container's first process: told by the kernel where this process sees it, else by the engine."""
 
-    def __init__(self, inspected: dict[str, Any], waiter: _Waiter) -> None:
+    def __init__(self, state: ContainerState, waiter: _Waiter) -> None:
         self._waiter = waiter
-        self._handle = _pidfd(int(inspected["State"]["Pid"] or 0), str(inspected["Id"]))
+        self._handle = _pidfd(state.pid, state.id)
 
     def gone(self, seconds: float) -> bool:
         """Whether it has ended, within so many seconds."""
@@ -137,20 +136,22 @@ class Watch:
             EngineFault: the engine or the container was lost, or the job was told to stop.
         """
         started = time.monotonic()
-        self._container = container
+        self._container, self._group_name = container, self._engine.raw.group(container)
         self._waiter = _Waiter(self._engine, container)
         self._waiter.start()
-        inspected = self._inspect(container)
-        self._layer = Layer(self._engine, inspected, self._job.limits.disk)
+        state = self._state(container)
+        self._layer = Layer(self._engine, state, self._job.limits.disk)
         self._copied = sum(disk.used() for disk in self._disks)
-        process = _Process(inspected, self._waiter)
-        pid = int(inspected["State"]["Pid"] or 0) if self._engine.privileged else 0
+        process = _Process(state, self._waiter)
+        pid = state.pid if self._engine.privileged else 0
         self._group.follow(pid)
         lent = self._job.slot
         try:
             with Sampler(lent.gpu_uuid if lent.memory is None else None) as sampler, SharedMemory(pid) as shm:
                 self._watch(process, started)
                 self._shm_full = shm.full()
+                # Before the engine removes it: version 1 counts kills in the group itself alone.
+                self._group.read(self._group_name)
         finally:
             process.close()
         self._elapsed = time.monotonic() - started
@@ -182,9 +183,9 @@ class Watch:
         over = self._look_at_disks(now=True)
         return replace(self._ending(), disk_over=over)
 
-    def _inspect(self, container: str) -> dict[str, Any]:
+    def _state(self, container: str) -> ContainerState:
         with translate("inspecting a container"):
-            return dict(self._engine.api.inspect_container(container))
+            return self._engine.raw.state(container)
 
     def _reason_to_kill(self, over: bool) -> Killed | None:
         if self._job.stop is not None and self._job.stop.is_set():
@@ -193,7 +194,7 @@ class Watch:
             return Killed.TIMEOUT
         if time.monotonic() >= self._next_read:
             self._next_read = time.monotonic() + _READ_EVERY
-            self._group.read(self._container)
+            self._group.read(self._group_name)
         return Killed.DISK if self._look_at_disks() else None
 
     def _look_at_disks(self, *, now: bool = False) -> bool:
@@ -211,13 +212,13 @@ class Watch:
 
     def _ending(self) -> Ending:
         killed, limits = self._killed, self._job.limits
-        state = self._inspect(self._container)["State"]
-        usage = self._group.read(self._container)
+        state = self._state(self._container)
+        usage = self._group.read(self._group_name)
         seconds = _seconds(state, self._elapsed)
-        oom = bool(state["OOMKilled"]) or usage.oom_kills > 0
-        code = int(state["ExitCode"])
+        oom = usage.oom_kills > 0 or state.oom_killed
+        code = state.exit_code
         if code == 137 and killed is None and not oom:
-            # The engine may miss the kernel's event.
+            # Neither of us saw the kernel's event: the group was gone before anybody looked.
             oom = usage.memory is not None and usage.memory >= min(limits.memory, self._lent_memory())
             if not oom and self._killed_by_others():
                 raise EngineFault(PlatformFault.WORKER_LOST, "a container was killed by something else")
@@ -242,26 +243,13 @@ class Watch:
     def _killed_by_others(self) -> bool:
         """Whether somebody told the engine to kill it; a program that kills itself must not pass for our fault."""
         now = time.time()
-        wanted = {"container": self._container, "event": "kill"}
         with translate("asking who killed a container"):
-            said = self._engine.api.events(
-                since=f"{now - self._elapsed - 2 * _GRACE:.3f}",
-                until=f"{now:.3f}",
-                filters=wanted,
-                decode=True,
-            )
-            return any(True for _ in said)
+            return self._engine.raw.was_killed(self._container, now - self._elapsed - 2 * _GRACE, now)
 
 
-def _seconds(state: dict[str, Any], elapsed: float) -> float:
+def _seconds(state: ContainerState, elapsed: float) -> float:
     """Process start to exit by the engine's stamps; never more than this process saw go by."""
-    try:
-        took = (_stamp(state["FinishedAt"]) - _stamp(state["StartedAt"])).total_seconds()
-    except (KeyError, ValueError):
+    if state.started is None or state.finished is None:
         return elapsed
+    took = (state.finished - state.started).total_seconds()
     return min(took, elapsed) if took >= 0 else elapsed
-
-
-def _stamp(text: str) -> datetime:
-    whole, _, fraction = text.removesuffix("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00")

@@ -26,6 +26,15 @@ def test_an_engine_elsewhere_that_does_not_answer_is_named() -> None:
     assert "tcp://127.0.0.1:9" in outcome.stderr
 
 
+def test_podman_that_is_missing_is_named_and_no_failure_where_it_is_optional(tmp_path: Path) -> None:
+    for tool in ("sh", "id"):
+        (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
+    script = str(ROOT / "scripts" / "podman")
+    for options, code in (((), 1), (("--optional",), 0)):
+        missing = run(script, *options, PATH=str(tmp_path))
+        assert (missing.returncode, "podman: " in missing.stderr) == (code, True)
+
+
 def test_an_old_python_is_refused_with_what_to_type(tmp_path: Path) -> None:
     """A PATH without any Python and without apt-get stands for a machine that has neither."""
     for tool in ("sh", "id"):
@@ -70,6 +79,6 @@ def test_make_alone_explains_itself() -> None:
 
 
 def test_scripts_are_valid_shell() -> None:
-    for script in ("browser", "engine", "squashfs", "venv", "wheels", "../docker/install"):
+    for script in ("browser", "engine", "podman", "squashfs", "venv", "wheels", "../docker/install"):
         assert run("sh", "-n", f"scripts/{script}").returncode == 0
     assert run("bash", "-n", ".ci/run").returncode == 0

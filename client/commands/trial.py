@@ -18,6 +18,7 @@ from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_c
 from evaluator.terminal import in_line
 from evaluator.verdicts import Fault, Verdict
 from sandbox.engine import Engine
+from sandbox.engines import SETTING, EngineKind
 from sandbox.faults import EngineFault
 from sandbox.gpu import gpus
 from sandbox.jobs import CaseOutcome
@@ -43,6 +44,10 @@ def try_image(
     overlay: Annotated[Path | None, typer.Option(help="A site's overlay over the challenge file.")] = None,
     track: Annotated[str | None, typer.Option(help="The track; the first one if left out.")] = None,
     first: Annotated[int | None, typer.Option(min=1, help="Only so many cases.")] = None,
+    engine_kind: Annotated[
+        EngineKind | None,
+        typer.Option("--engine", envvar=SETTING, help="What runs it, if not Docker."),
+    ] = None,
 ) -> None:
     """Run an image on public cases of this machine with the worker's own code and limits.
 
@@ -59,7 +64,7 @@ def try_image(
     ready, problems = find_cases(cases, task, spec.tasks[task])
     for problem in problems:
         err.print(f"left out: {problem}", style="yellow")
-    with _engine() as engine:
+    with _engine(engine_kind) as engine:
         memory, cpus = host_memory(engine)
         gpu = next((card.uuid for card in gpus()), None)
         limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
@@ -75,8 +80,8 @@ def try_image(
 
 
 @contextmanager
-def _engine() -> Iterator[Engine]:
-    engine = connect()
+def _engine(kind: str | None) -> Iterator[Engine]:
+    engine = connect(kind)
     try:
         yield engine
     except EngineFault as fault:

@@ -173,12 +173,8 @@ class _Suite:
     def _named_by_us(self) -> list[str]:
         mark = str(self._mark)
         with translate("looking for what is left"):
-            names = [
-                name
-                for container in self._engine.api.containers(all=True)
-                for name in container["Names"] or ()
-            ]
-            names += [volume["Name"] for volume in self._engine.api.volumes()["Volumes"] or ()]
+            names = [container.name for container in self._engine.raw.containers()]
+            names += self._engine.raw.volumes()
         names += [text(str(file)) for file in Path("/sys/block").glob("loop*/loop/backing_file")]
         return [name for name in names if mark in name]
 

@@ -26,6 +26,7 @@ _EXPECTED = {
 _TARGETS = (
     *("/", "/proc", "/sys", "/dev", "/input", "/output", "/proctor", "/tmp"),  # noqa: S108 - paths inside
     *("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/sbin/docker-init"),
+    *("/run/podman-init", "/run/.containerenv"),
 )
 _PLACES = ("/proc/self/mountinfo", "/proc/self/cgroup", "/etc/hosts", "/etc/hostname", "environment", "uname")
 _NAMES_A_HOST = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "environment", "uname")

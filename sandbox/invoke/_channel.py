@@ -6,7 +6,6 @@ libraries print to standard output as they like.
 """
 
 import json
-import socket
 import struct
 import time
 from typing import Any
@@ -28,17 +27,15 @@ class StandardStreams:
 
     def __init__(self, engine: Engine, container: str) -> None:
         with translate("attaching to a container"):
-            stream = engine.api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stream": 1})
-        self._stream = stream  # it has to live as long as the socket inside
-        self._socket: socket.socket = getattr(stream, "_sock", stream)
+            self._attached = engine.raw.attach(container)
+        self._socket = self._attached.socket
         self._frames = bytearray()
         self._line = bytearray()
         self._too_long = False
 
     def close(self) -> None:
         """Close both pipes: a well-behaved container ends then."""
-        self._stream.close()
-        self._socket.close()
+        self._attached.close()
 
     def send(self, message: dict[str, Any]) -> None:
         """Write one line.

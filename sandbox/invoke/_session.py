@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
-from docker.errors import APIError, DockerException
-from requests import RequestException
-
 from contract.bounds import MOST_PER_CONTAINER
 from evaluator.verdicts import PlatformFault
 from sandbox import accounts, collect, options, parse, run
 from sandbox.cgroups import Cgroup
 from sandbox.disks import BoundedDisk
-from sandbox.engine import Engine, explanation, translate
+from sandbox.engine import Engine, translate
+from sandbox.engines import EngineRefused, EngineSilent, EngineTrouble
 from sandbox.faults import EngineFault
 from sandbox.invoke._channel import Closed, StandardStreams
 from sandbox.invoke._places import WritablePlaces
@@ -136,20 +134,20 @@ class Session:
         config = _serving(options.build(self._job, host, options.Mounts(self._inputs, made), image))
         self._cleanup.callback(self._engine.remove_container, self._job.name)
         try:
-            created = self._engine.api.create_container_from_config(config, name=self._job.name)
-            container = str(created["Id"])
-            if accounts.refused(self._engine, container, self._job.image) is not None:
+            container = self._engine.raw.create(config, self._job.name)
+            self._engine.raw.fill(container, run.from_image(made))
+            if accounts.refused(self._engine.raw, container, self._job.image) is not None:
                 raise NotServed("the image's accounts are no ordinary files")
             channel = StandardStreams(self._engine, container)
             self._cleanup.callback(channel.close)
             started = time.monotonic()
-            self._engine.api.start(container)
-        except APIError as error:
-            raise NotServed(explanation(error)) from error
-        except (DockerException, RequestException) as error:
+            self._engine.raw.start(container)
+        except EngineRefused as error:
+            raise NotServed(error.said) from error
+        except EngineSilent as error:
             raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a container: {error}") from error
         with translate("inspecting a container"):
-            pid = int(self._engine.api.inspect_container(container)["State"]["Pid"])
+            pid = self._engine.raw.state(container).pid
         places = WritablePlaces(pid, made, self._job.scratch / "kept")
         if pid == 0:
             raise NotServed("the container ended at once")
@@ -161,17 +159,18 @@ class Session:
     @contextmanager
     def _frozen(self, container: str, group: Cgroup) -> Iterator[None]:
         """None of the container's processes runs meanwhile: nothing moves while root of this host walks there."""
-        if options.runtime(self._job) == "runc" and group.freeze(container):
+        name = self._engine.raw.group(container)
+        if options.runtime(self._job) == "runc" and group.freeze(name):
             try:
                 yield
             finally:
-                group.thaw(container)
+                group.thaw(name)
             return
         try:
-            self._engine.api.pause(container)
+            self._engine.raw.pause(container)
             yield
-            self._engine.api.unpause(container)
-        except (DockerException, RequestException) as error:
+            self._engine.raw.unpause(container)
+        except EngineTrouble as error:
             raise NotServed(f"stopping its processes for a moment: {error}") from error
 
     def _next(self, running: _Running, case: CaseJob) -> float:
@@ -206,7 +205,7 @@ class Session:
         checked = self._collected(running.places.disks[options.OUTPUT], case)
         if not checked.verdict.valid:
             raise NotServed(checked.verdict.code)
-        usage = running.group.read(running.container)
+        usage = running.group.read(self._engine.raw.group(running.container))
         return CaseOutcome(
             verdict=checked.verdict,
             output=checked.output,

@@ -13,7 +13,7 @@ import pytest
 
 from evaluator.verdicts import PlatformFault
 from sandbox.archive import ArchiveInvalid, HashOnly, check_archive
-from sandbox.engine import explanation
+from sandbox.engines import EngineRefused
 from sandbox.faults import EngineFault
 from sandbox.hints import hints
 from sandbox.start import not_started, without_paths
@@ -41,11 +41,9 @@ def test_a_log_of_a_million_letters_is_searched_at_once(piece: str) -> None:
 @pytest.mark.parametrize("piece", ["x", "/var/lib", "/var/lib/docker ", "'"])
 def test_a_sentence_of_an_engine_with_a_million_letters_is_cut(piece: str) -> None:
     engine: Any = SimpleNamespace(host={"DockerRootDir": "/var/lib/docker"})
-    error: Any = SimpleNamespace(
-        explanation=f"unable to find user {piece * (MANY // len(piece))}: no such user"
-    )
+    error = EngineRefused(500, f"unable to find user {piece * (MANY // len(piece))}: no such user")
     began = time.process_time()
-    said = without_paths(engine, explanation(error), Path("/scratch"))
+    said = without_paths(engine, error.said, Path("/scratch"))
     assert time.process_time() - began < SECONDS
     assert said.startswith("unable to find user")
     assert said.endswith(": no such user")

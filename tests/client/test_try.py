@@ -81,6 +81,15 @@ def test_a_good_image_is_valid_on_every_case(trial: Any, base: str, names: list[
     assert [found for name in names for found in containers(name)] == []
 
 
+def test_podman_says_the_same(trial: Any, base: str) -> None:
+    """`make podman` starts or installs it; without it nothing is tried."""
+    image = build("wrong_shape", base)
+    done = trial(image, "--first", "1", "--engine", "podman")
+    if "No container engine answers" in done.output:
+        pytest.skip("Podman was not tried: it does not answer")
+    assert (done.exit_code, "output_invalid:shape" in done.output) == (1, True), done.output
+
+
 def test_a_failing_image_shows_verdict_and_log(trial: Any, base: str) -> None:
     done = trial(build("exits_3", base), "--first", "1")
     assert done.exit_code == 1

@@ -179,4 +179,6 @@ IMAGES: list[Image] = [
     _mounted("/sbin/docker-init that is a folder", "no_start", entry("sbin/docker-init", FOLDER)),
     _mounted("/sbin/docker-init that is a program", VALID, file("sbin/docker-init", b"#!/bin/false\n")),
     _mounted("/sbin that is a link into /proc", "no_start", entry("sbin", LINK, "/proc")),
+    _mounted("/run that is a link into /proc", VALID, entry("run", LINK, "/proc")),
+    _mounted("/run/podman-init that is a folder", VALID, entry("run/podman-init", FOLDER)),
 ]

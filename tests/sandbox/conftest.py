@@ -1,6 +1,8 @@
 """A real engine, one image that can do everything wrong, and one case to do it on."""
 
+import gc
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from demo.images import ensure_base
 from evaluator.spec import Challenge, Limits, load_challenge
 from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
+from sandbox.engines import SETTING
+from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.loading import load_image
 from sandbox.run import run_case
@@ -23,11 +27,45 @@ SHAPE = (6, 7, 8)
 Run = Callable[..., CaseOutcome]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test that takes an engine runs on every one, on Podman with `make test-long`.
+
+    A module says ENGINES where it is about some of them alone, a test parametrizes `engine` itself.
+    """
+    marks = metafunc.definition.iter_markers("parametrize")
+    if "engine" in metafunc.fixturenames and not any(mark.args[0] == "engine" for mark in marks):
+        every = ["docker", pytest.param("podman", marks=pytest.mark.long)]
+        chosen = getattr(metafunc.module, "ENGINES", every)
+        metafunc.parametrize("engine", chosen, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
-    engine = Engine.connect()
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An engine of this machine; without Podman its tests say that it was not tried (`make podman` brings it)."""
+    fails = "" if request.param == "docker" else _fails(request.param)
+    with warnings.catch_warnings(action="ignore"):
+        gc.collect()  # docker-py leaves a refused socket to the collector, which warns about it
+    if fails:
+        pytest.skip(f"Podman was not tried: {fails}")
+    engine = Engine.connect(request.param)
     yield engine
     engine.close()
+
+
+@pytest.fixture(autouse=True)
+def _chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test connects to by itself, or in another process, is the engine that it was given."""
+    if "engine" in request.fixturenames:
+        monkeypatch.setenv(SETTING, request.getfixturevalue("engine").raw.kind)
+
+
+def _fails(kind: str) -> str:
+    """Why an engine cannot be had; empty where it answers."""
+    try:
+        Engine.connect(kind).close()
+    except EngineFault as fault:
+        return str(fault)
+    return ""
 
 
 @pytest.fixture(scope="session")

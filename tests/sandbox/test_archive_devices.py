@@ -18,6 +18,8 @@ from tests.hostile.tiny import Entry, entry, file, layer
 from tests.sandbox.archives import config, legacy, pack
 from tests.sandbox.sifs import partition, shell, sif, squashfs
 
+ENGINES = ("docker",)
+
 FOLDER = tarfile.DIRTYPE
 NODES = {
     "memory": (tarfile.CHRTYPE, 1, 1),

@@ -30,6 +30,8 @@ from sandbox.programs import require_machine
 from tests.sandbox.archives import LAYER, config, digest, legacy, pack, special, tar
 from tests.sandbox.test_archive_programs import AMD, ARM_AT_THE_END, FINE, PYTHON, layer
 
+ENGINES = ("docker",)
+
 
 def docker(*arguments: str, data: bytes | None = None) -> bytes:
     environment = os.environ | {"DOCKER_BUILDKIT": "0"}
@@ -235,7 +237,7 @@ def test_as_many_layers_as_the_check_lets_pass_can_be_loaded_and_run(tmp_path: P
     load_image(engine, io.BytesIO(canonical(facts, sink)), facts.digest)
     try:
         name = f"proctor-layers-{uuid.uuid4()}"
-        engine.api.create_container(facts.digest, command=["x"], entrypoint=["x"], name=name)
+        engine.raw.look(facts.digest, name)
         engine.remove_container(name)
     finally:
         engine.remove_image(facts.digest)

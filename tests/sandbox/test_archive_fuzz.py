@@ -22,6 +22,8 @@ from tests.hostile.tiny import PYTHON, entry, file, layer
 from tests.sandbox.archives import Members, config, digest, legacy, oci, pack, together
 from tests.sandbox.sifs import partition, sif, squashfs
 
+ENGINES = ("docker",)
+
 LIMIT = 2**26
 CALLS = (("python", "/app/predict.py"), None)
 CURE = re.compile(

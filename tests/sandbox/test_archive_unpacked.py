@@ -16,6 +16,8 @@ from sandbox.loading import load_image
 from tests.hostile.tiny import Entry, entry, file, layer
 from tests.sandbox.archives import config, digest, legacy, pack
 
+ENGINES = ("docker",)
+
 LINK, HARD, FOLDER, PIPE = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE
 DEVICE, DISK = tarfile.CHRTYPE, tarfile.BLKTYPE
 Agreed = Callable[[bytes], str | None]

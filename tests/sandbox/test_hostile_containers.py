@@ -62,7 +62,7 @@ def test_a_hostile_container_gets_its_verdict(
     row: Container, tricks: str, engine: Engine, hostile: Callable[..., CaseJob]
 ) -> None:
     outcome = run_case(engine, hostile(row.name, row.task, image=tricks, **row.limits))
-    assert row.expects(outcome.verdict.code), outcome
+    assert row.expects(outcome.verdict.code, engine.raw.kind), outcome
     assert (outcome.output is not None) == outcome.verdict.valid
 
 
@@ -71,7 +71,7 @@ def test_a_hostile_image_gets_its_verdict(
     row: Image, engine: Engine, hostile: Callable[..., CaseJob], tmp_path: Path
 ) -> None:
     code = verdict_of(engine, row, hostile, tmp_path)
-    assert row.expects(code), code
+    assert row.expects(code, engine.raw.kind), code
 
 
 def verdict_of(engine: Engine, row: Image, hostile: Callable[..., CaseJob], folder: Path) -> str:

@@ -13,6 +13,8 @@ from sandbox.jobs import CaseJob
 from tests.hostile.json_outputs import JSON_OUTPUTS, POINTS, TABLE
 from tests.hostile.outputs import OUTPUTS, SCORES, Output
 
+ENGINES = ("docker",)
+
 ROWS = [*OUTPUTS, *JSON_OUTPUTS]
 
 _PATIENCE = 20.0

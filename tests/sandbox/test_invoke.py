@@ -15,6 +15,7 @@ from sandbox.faults import EngineFault
 from sandbox.invoke import NotServed, Session
 from sandbox.jobs import CaseJob
 from sandbox.run import run_case
+from tests.sandbox.engines import client
 from tests.sandbox.test_leftovers import traces
 
 PROGRAM = Path(__file__).with_name("invoke_program.py")
@@ -90,17 +91,18 @@ def test_a_container_that_stands_still_uses_no_time_and_is_removed_like_any_othe
     with Session(engine, job) as session:
         running = session._running
         assert running is not None
-        assert running.group.freeze(running.container) == running.group.freeze(running.container)
-        used = running.group.read(running.container).cpu_seconds
+        group = engine.raw.group(running.container)
+        assert running.group.freeze(group) == running.group.freeze(group)
+        used = running.group.read(group).cpu_seconds
         time.sleep(0.3)
-        assert running.group.read(running.container).cpu_seconds == used
-        running.group.thaw(running.container)
+        assert running.group.read(group).cpu_seconds == used
+        running.group.thaw(group)
         assert used is not None
         deadline = time.monotonic() + 60
-        while (running.group.read(running.container).cpu_seconds or 0.0) <= used + 0.1:
+        while (running.group.read(group).cpu_seconds or 0.0) <= used + 0.1:
             assert time.monotonic() < deadline, "it stands still"
             time.sleep(0.02)
-        running.group.freeze(running.container)
+        running.group.freeze(group)
     assert traces(engine, job.name) == []
 
 
@@ -111,15 +113,17 @@ def test_an_output_that_the_container_holds_back_is_not_our_fault(engine: Engine
     assert traces(engine, job.name) == []
 
 
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
 def test_a_volume_of_an_odd_name_is_not_our_fault(engine: Engine, cases: Cases, server: str) -> None:
     (job,) = cases("quiet", 1)
-    made = engine.api.create_container(server)
-    image = engine.api.commit(made, changes=['VOLUME ["/my data"]'])["Id"]
+    with client() as api:
+        made = api.create_container(server)["Id"]
+        image = api.commit(made, changes=['VOLUME ["/my data"]'])["Id"]
     try:
         with pytest.raises(NotServed), Session(engine, replace(job, image=image)):
             raise AssertionError("it does not start")
     finally:
-        engine.api.remove_container(made)
+        engine.remove_container(made)
         engine.remove_image(image)
     assert traces(engine, job.name) == []
 

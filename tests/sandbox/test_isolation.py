@@ -129,3 +129,13 @@ def test_an_image_with_a_volume_where_none_can_be_does_not_start(
 def test_jobs_are_values(make_job: Callable[..., CaseJob]) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         make_job().track = "open"  # type: ignore[misc]
+
+
+def test_a_folder_of_the_images_own_keeps_no_user_from_the_output(
+    base: str, load: Callable[[Path], str], run: Run
+) -> None:
+    """Some engines give a disk the owner and the mode of the folder that it covers."""
+    files = {"/app/predict.py": SCRIPT.read_bytes(), "/output/readme": b"", "/proctor/readme": b""}
+    image = load(build_image(files, base, name="proctor-folders", user="1234"))
+    outcome = run("valid", image=image)
+    assert outcome.verdict.valid, outcome.log

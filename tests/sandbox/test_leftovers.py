@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 
 def traces(engine: Engine, mark: str) -> list[str]:
     """Everything on this host whose name holds `mark`."""
-    found = [name for one in engine.api.containers(all=True) for name in one["Names"]]
-    found += [one["Name"] for one in engine.api.volumes()["Volumes"] or ()]
+    found = [one.name for one in engine.raw.containers()]
+    found += engine.raw.volumes()
     found += [file.read_text() for file in Path("/sys/block").glob("loop*/loop/backing_file")]
     found += Path("/proc/self/mountinfo").read_text().splitlines()
     found += [str(path) for path in Path("/sys/fs/cgroup").glob("**/proctor/*")]
@@ -76,9 +76,9 @@ def test_killing_says_whether_it_ran(engine: Engine, make_job: Callable[..., Cas
     case = prepare(engine, make_job("sleeps", seconds_per_case=30))
     try:
         assert not engine.kill_container(case.container)
-        engine.api.start(case.container)
+        engine.raw.start(case.container)
         assert engine.kill_container(case.container)
-        engine.api.wait(case.container)
+        engine.raw.wait(case.container)
         assert not engine.kill_container(case.container)
     finally:
         remove(case)
@@ -115,10 +115,10 @@ def test_what_a_killed_worker_left_is_removed_and_nothing_else(
 def test_containers_of_others_are_never_orphans(engine: Engine, image: str) -> None:
     prefix = f"proctor-test-{uuid.uuid4().hex[:8]}-"
     name = f"{prefix}postgres-1"
-    engine.api.create_container(image, command=["true"], name=name)
+    engine.raw.look(image, name)
     try:
         assert name not in engine.remove_orphans(prefix, keep=set())
-        assert traces(engine, name) == [f"/{name}"]
+        assert traces(engine, name) == [name]
     finally:
         engine.remove_container(name)
 
@@ -144,8 +144,7 @@ def test_a_disk_bounds_bytes_and_files(tmp_path: Path) -> None:
 
 
 def running(engine: Engine, name: str) -> bool:
-    found = engine.api.containers(filters={"name": f"^/{name}$", "status": "running"})
-    return bool(found)
+    return any(one.name == name and one.state == "running" for one in engine.raw.containers())
 
 
 def until(happens: Callable[[], bool]) -> None:

@@ -13,6 +13,8 @@ from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, Slot
 from sandbox.options import Host, Mounts, build, cores, receipt, refused_volumes, volumes_to_bound
 
+ENGINES = ("docker",)
+
 HOST = Host(cpus=8, cgroup_parent=None)
 DANGEROUS = """
     _sysctl acct add_key adjtimex bpf chroot clock_adjtime clock_settime clone clone3 delete_module fanotify_init

@@ -28,6 +28,8 @@ from tests.sandbox.archives import config, digest, special, tar
 from tests.sandbox.engine_answers import CREATES, HOSTS, LOADS
 from tests.sandbox.engines import Answer, engine_that, failure, stream
 
+ENGINES = ("docker",)
+
 
 def archive(*layers: bytes, **changes: Any) -> tuple[bytes, str]:
     """A canonical archive of an image of its own, whatever a check would say of it, and the image's id."""
@@ -206,7 +208,7 @@ def asks(
 
     def wanted(route: str) -> bool:
         with_engine = Engine.connect()
-        found = with_engine.api.inspect_container(route.split("/")[-2])["Name"].lstrip("/")
+        found = with_engine.raw.state(route.split("/")[-2]).name
         with_engine.close()
         return found in ours
 

@@ -116,7 +116,7 @@ def test_a_kill_by_somebody_else_is_not_the_participants_fault(
     engine: Engine, make_job: Callable[..., CaseJob]
 ) -> None:
     job = make_job("hangs")
-    threading.Timer(3.0, engine.api.kill, [job.name]).start()
+    threading.Timer(3.0, engine.raw.kill, [job.name]).start()
     with pytest.raises(EngineFault) as raised:
         run_case(engine, job)
     assert raised.value.fault is PlatformFault.WORKER_LOST

@@ -17,7 +17,10 @@ from sandbox.engine import Engine
 from sandbox.loading import load_image
 from tests.hostile.tiny import Entry, entry, file, layer, program
 from tests.sandbox.archives import config, legacy, pack
+from tests.sandbox.engines import client
 from tests.sandbox.sifs import partition, sif, squashfs
+
+ENGINES = ("docker",)
 
 LINK, HARD, FOLDER, PIPE = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE
 MADE_BY_THE_ENGINE = {".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"}
@@ -69,10 +72,10 @@ def exported(engine: Engine, tmp_path: Path) -> Iterator[Callable[[bytes], Tree]
         load_image(engine, canonical, facts.digest)
         loaded.append(facts.digest)
         name = f"proctor-tree-{uuid.uuid4()}"
-        engine.api.create_container(facts.digest, command=["x"], entrypoint=["x"], name=name)
+        engine.raw.look(facts.digest, name)
         try:
-            with tempfile.TemporaryFile() as out:
-                out.writelines(engine.api.export(name))
+            with tempfile.TemporaryFile() as out, client() as api:
+                out.writelines(api.export(name))
                 out.seek(0)
                 return listed(tarfile.open(fileobj=out))
         finally:

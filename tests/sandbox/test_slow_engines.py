@@ -12,6 +12,8 @@ from sandbox.jobs import CaseJob
 from sandbox.run import run_case
 from tests.sandbox.engines import Answer, engine_that, failure
 
+ENGINES = ("docker",)
+
 TIMEOUT = 8
 
 

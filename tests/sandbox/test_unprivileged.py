@@ -11,12 +11,14 @@ from sandbox.jobs import CaseJob
 from sandbox.run import run_case
 from tests.sandbox.conftest import Run
 
+ENGINES = ("docker",)
+
 
 @pytest.fixture(scope="session")
-def unprivileged() -> Iterator[Engine]:
-    engine = Engine.connect(privileged=False)
-    yield engine
-    engine.close()
+def unprivileged(engine: Engine) -> Iterator[Engine]:
+    other = Engine.connect(engine.raw.kind, privileged=False)
+    yield other
+    other.close()
 
 
 @pytest.fixture

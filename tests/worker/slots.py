@@ -34,4 +34,4 @@ def until(happens: Callable[[], bool], seconds: float = 40) -> None:
 
 def containers(engine: Engine, case: str) -> list[str]:
     """States of the containers of a case."""
-    return [one["State"] for one in engine.api.containers(all=True, filters={"name": case})]
+    return [one.state for one in engine.raw.containers() if case in one.name]

@@ -121,12 +121,13 @@ def test_an_image_in_use_is_not_taken_even_where_the_budget_is_passed(worker: Wo
 
 def test_an_image_with_a_container_is_not_taken(worker: Worker) -> None:
     a = worker.bring(worker.made(), 0)
-    container = worker.engine.api.create_container(a, command=["/x"], name=f"proctor-cache-{uuid.uuid4()}")
+    container = f"proctor-cache-{uuid.uuid4()}"
+    worker.engine.raw.look(a, container)
     try:
         b = worker.bring(worker.made(), 0)
         assert worker.has(a, b) == [True, True]
     finally:
-        worker.engine.remove_container(container["Id"])
+        worker.engine.remove_container(container)
     c = worker.bring(worker.made(), 0)
     assert worker.has(a, b, c) == [False, False, True]
 

@@ -26,7 +26,13 @@ def serve(lab: LeaseServer, count: int, *, what: str = "answers", **settings: in
 
 def nothing_serves(engine: Engine, folder: Path) -> bool:
     prefix = HostFolder(folder / "worker").container_prefix("slot")
-    return not engine.api.containers(filters={"name": prefix})
+    return not running(engine, prefix)
+
+
+def running(engine: Engine, prefix: str) -> list[str]:
+    return [
+        one.name for one in engine.raw.containers() if one.name.startswith(prefix) and one.state == "running"
+    ]
 
 
 def test_one_container_answers_several_batches_of_an_evaluation_and_ends_when_none_waits(
@@ -132,8 +138,8 @@ def test_nothing_runs_beside_the_container_that_answered_what_is_repeated(
     start(slot_memory=256 * MIB)
     prefix, seen = HostFolder(folder / "worker").container_prefix("slot"), set()
     while len(lab.finished) < len(cases):
-        running = engine.api.containers(filters={"name": prefix})
-        seen.add(tuple(sorted("serves" if one["Names"][0].endswith("-0") else "repeats" for one in running)))
+        names = running(engine, prefix)
+        seen.add(tuple(sorted("serves" if name.endswith("-0") else "repeats" for name in names)))
     assert {("serves",), ("repeats", "repeats")} <= seen
     assert not [at_once for at_once in seen if "serves" in at_once and len(at_once) > 1]
     assert [float(lab.outputs[case]) for case in cases] == [0.01, 0.02, 0.03, 0.04]

@@ -17,13 +17,15 @@ from sandbox.options import RUNTIMES
 from worker.admin.findings import Profile
 
 
-def show_conformance(profile: Profile | None, as_json: bool) -> int:
+def show_conformance(profile: Profile | None, as_json: bool, engine_kind: str | None = None) -> int:
     """Runs the suite and the canary, for all profiles unless one is named; prints the results, seconds later.
+
+    `engine_kind` names the engine where it is not the usual one.
 
     Returns 1 if anything failed, else 0.
     """
     try:
-        results = _results([profile] if profile else list(Profile))
+        results = _results([profile] if profile else list(Profile), engine_kind)
     except EngineFault as fault:
         say(str(fault), err=True)
         return 1
@@ -34,8 +36,8 @@ def show_conformance(profile: Profile | None, as_json: bool) -> int:
     return 0 if all(result.held for result in results) else 1
 
 
-def _results(profiles: list[Profile]) -> list[Result]:
-    engine = Engine.connect()
+def _results(profiles: list[Profile], engine_kind: str | None) -> list[Result]:
+    engine = Engine.connect(engine_kind)
     try:
         known = [name for name in RUNTIMES if name in (engine.host.get("Runtimes") or {})]
         with tempfile.TemporaryDirectory(prefix="proctor-conformance-") as scratch:

@@ -1,5 +1,6 @@
 """`proctor-admin doctor`: is this machine fit, and what to do where it is not."""
 
+import functools
 import os
 import platform as machine
 import shutil
@@ -16,6 +17,7 @@ import typer
 from sandbox.archive import ToolMissing, squashfs_tools
 from sandbox.doctor import report
 from sandbox.engine import Engine
+from sandbox.engines import SETTING, EngineKind
 from sandbox.faults import EngineFault
 from sandbox.gpu import InstalledGpu, gpus
 from worker.admin.findings import DoctorFinding, FindingState, Profile
@@ -27,7 +29,7 @@ from worker.embedded.ports import is_free
 _GB = 10**9
 _DAYS = 14
 _PORT = 8426
-_OLDEST_ENGINE = (20, 10)
+_OLDEST = {"Docker": (20, 10), "Podman": (4, 3)}
 app = typer.Typer()
 _LEVELS = {"ok": FindingState.OK, "warning": FindingState.WARN, "problem": FindingState.FAIL}
 
@@ -47,13 +49,17 @@ def doctor(
     profile: Annotated[
         Profile | None, typer.Option(help="Only this profile of the conformance suite.")
     ] = None,
+    engine_kind: Annotated[
+        EngineKind | None,
+        typer.Option("--engine", help="The container engine to look at.", envvar=SETTING),
+    ] = None,
 ) -> None:
     """Look at this machine and say what is missing; exit code 1 if Proctor cannot work here."""
     if conformance:
         from worker.admin._conformance import show_conformance  # it needs everything that runs a case
 
-        raise typer.Exit(show_conformance(profile, as_json))
-    findings = examine(data.absolute() if data else data_directory(), port)
+        raise typer.Exit(show_conformance(profile, as_json, engine_kind))
+    findings = examine(data.absolute() if data else data_directory(), port, engine_kind)
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
@@ -62,7 +68,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def examine(data: Path, port: int | None) -> list[DoctorFinding]:
+def examine(data: Path, port: int | None, engine_kind: str | None = None) -> list[DoctorFinding]:
     """Everything that is looked at, in the order in which a person would fix it. Nothing is changed."""
     from server.web.scripts import shelf  # hosts of run workers have no server, and ask for help all the same
 
@@ -78,7 +84,7 @@ def examine(data: Path, port: int | None) -> list[DoctorFinding]:
         if asked == listens
         else free_port(asked),
         public_address(os.environ.get("PROCTOR_PUBLIC_URL", ""), asked),
-        *engine(Engine.connect),
+        *engine(functools.partial(Engine.connect, engine_kind)),
         sif_files(),
         page_scripts(shelf().scripts),
         graphics(gpus()),
@@ -203,10 +209,13 @@ def engine(connect: Callable[[], Engine]) -> Iterator[DoctorFinding]:
         connection.close()
     except EngineFault as fault:
         yield DoctorFinding(
-            "container engine", FindingState.FAIL, str(fault), "make engine starts or installs one."
+            "container engine",
+            FindingState.FAIL,
+            str(fault),
+            "make engine, or make podman, starts or installs one.",
         )
         return
-    yield engine_version(str(info["ServerVersion"]))
+    yield engine_version(str(info["ServerVersion"]), str(info.get("Engine", "Docker")))
     yield storage(str(info["Driver"]))
     yield DoctorFinding("control groups", FindingState.OK, f"version {info.get('CgroupVersion', '1')}")
     yield from [
@@ -214,17 +223,20 @@ def engine(connect: Callable[[], Engine]) -> Iterator[DoctorFinding]:
     ]
 
 
-def engine_version(version: str) -> DoctorFinding:
-    """Docker 20.10 or newer."""
+def engine_version(version: str, name: str = "Docker") -> DoctorFinding:
+    """Docker 20.10 or newer, Podman 4.3 or newer."""
+    oldest = _OLDEST[name]
     numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
-    if numbers >= _OLDEST_ENGINE:
-        return DoctorFinding("engine version", FindingState.OK, version)
-    return DoctorFinding("engine version", FindingState.FAIL, version, "Upgrade to Docker 20.10 or newer.")
+    shown = f"{name} {version}"
+    if numbers >= oldest:
+        return DoctorFinding("engine version", FindingState.OK, shown)
+    remedy = f"Upgrade to {name} {oldest[0]}.{oldest[1]} or newer."
+    return DoctorFinding("engine version", FindingState.FAIL, shown, remedy)
 
 
 def storage(driver: str) -> DoctorFinding:
     """A storage driver that does not copy the whole image for each container."""
-    if driver in {"overlay2", "overlayfs", "btrfs", "zfs"}:
+    if driver in {"overlay2", "overlay", "overlayfs", "btrfs", "zfs"}:
         return DoctorFinding("storage driver", FindingState.OK, driver)
     return DoctorFinding(
         "storage driver", FindingState.WARN, driver, "Every case copies its image; move to overlay2."

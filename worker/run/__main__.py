@@ -18,15 +18,18 @@ app = typer.Typer(cls=CommandGroup, add_completion=False, rich_markup_mode=None)
 def main(
     context: typer.Context,
     name: Annotated[str, typer.Option(help="The slot's name, unique among this host's workers.")] = "run",
+    engine: Annotated[str | None, typer.Option(help="docker or podman.", envvar="PROCTOR_ENGINE")] = None,
 ) -> None:
     """Starts a run worker: leases cases over HTTP and runs them in the local container engine.
 
     Set PROCTOR_SERVER_URL, PROCTOR_WORKER_TOKEN, PROCTOR_WORKER_DIR and REDIS_URL; PROCTOR_SLOT_CPUS,
     PROCTOR_SLOT_MEMORY (bytes), PROCTOR_SLOT_CPUSET and PROCTOR_SLOT_GPU (a UUID) say what the slot offers,
-    PROCTOR_RUNTIME (runc or runsc) what every container runs under, and PROCTOR_INPUT_CACHE (bytes) how much of
-    hidden inputs the host keeps: 0 is none. PROCTOR_WORKER_TOKEN_FILE names a file with the token instead. Exit code
-    2: a setting is wrong; 3: the server does not take the token.
+    PROCTOR_ENGINE (docker or podman) what runs containers, PROCTOR_RUNTIME (runc or runsc) under what, and
+    PROCTOR_INPUT_CACHE (bytes) how much of hidden inputs the host keeps: 0 is none. PROCTOR_WORKER_TOKEN_FILE names a
+    file with the token instead. Exit code 2: a setting is wrong; 3: the server does not take the token.
     """
+    if engine is not None:
+        os.environ["PROCTOR_ENGINE"] = engine
     if context.invoked_subcommand is None:
         _start(name)
 

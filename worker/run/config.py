@@ -18,6 +18,7 @@ class RunConfig(BaseSettings):
     """One slot: where the server is, this worker's token, and what the slot offers (memory in bytes).
 
     The token may be in a file instead, which is read again once the server refuses what it held.
+    `engine` is what runs them: every connection follows the same variable by itself (`sandbox.engines`).
     `runtime` runs every container where it is set; else each runs under what its challenge asks for, or runc.
     `slot_most` is how many containers it may run at once, one per core unless it is set. `input_cache` bounds the
     inputs that this host keeps, in bytes, `image_cache` its images (half of the engine's disk unless it is set).
@@ -36,6 +37,7 @@ class RunConfig(BaseSettings):
     slot_cpuset: str | None = None
     slot_gpu: str | None = None
     slot_gpu_memory: int = 0
+    engine: Literal["docker", "podman"] = "docker"
     runtime: Literal["runc", "runsc"] | None = None
     slot_most: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] | None = None
     input_cache: Annotated[int, Field(ge=0)] = 20 * 2**30

@@ -195,7 +195,7 @@ def _key(engine: Engine, mode: _Setting) -> str:
         "SecurityOptions",
         "Runtimes",
     )
-    known = [engine.host.get(name) for name in said]
+    known = [engine.raw.kind, *(engine.host.get(name) for name in said)]
     code = hashlib.sha256()
     for path in sorted(Path(sandbox.__file__).parent.rglob("*.*")):
         if path.suffix in (".py", ".json"):

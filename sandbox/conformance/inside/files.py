@@ -39,6 +39,7 @@ _KERNEL = ("proc", "sys")
 _ENGINES = {
     *("/.dockerenv", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab"),
     *("/sbin/docker-init", "/dev/init"),
+    *("/run", "/run/.containerenv", "/run/podman-init"),
 }
 
 

@@ -111,7 +111,9 @@ def processes(facts: Facts) -> str | None:
     first = text("/proc/1/comm").strip()
     if strangers or parents.get(1) != 0:
         return f"processes {strangers} that this container did not start"
-    return None if first in {"docker-init", "tini", "exe"} else f"the first process is {first!r}"
+    return (
+        None if first in {"docker-init", "tini", "exe", "podman-init"} else f"the first process is {first!r}"
+    )
 
 
 @act("open files of the host", "files that the engine left open")
