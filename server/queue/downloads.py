@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from contract.problems import ErrorCode
 from contract.texts import BINARY
+from server.blobs import BlobStore
 from server.errors import DataMissing
+
+_BYTES = "application/octet-stream"
 
 
 class Download(FileResponse):
@@ -29,10 +33,27 @@ def download(path: Path, media_type: str) -> Download:
         DataMissing: it is not there.
     """
     if not path.is_file():
-        raise DataMissing(
-            ErrorCode.DATA_MISSING, "The server no longer has this file; its admin has to restore it."
-        )
+        raise _gone()
     return Download(path, media_type=media_type)
+
+
+def blob_download(blobs: BlobStore, digest: str, size: int | None) -> Response:
+    """The blob, of so many bytes; its last piece leaves only once all of it was compared with the digest.
+
+    Raises:
+        DataMissing: it is not stored.
+    """
+    if size is None:
+        raise _gone()
+    path = blobs.local(digest)
+    if path is not None:
+        return download(path, _BYTES)
+    return StreamingResponse(blobs.read(digest), headers={"Content-Length": str(size)}, media_type=_BYTES)
+
+
+def _gone() -> DataMissing:
+    said = "The server no longer has this file; its admin has to restore it."
+    return DataMissing(ErrorCode.DATA_MISSING, said)
 
 
 def file_of(media_type: str) -> dict[int | str, dict[str, Any]]:

@@ -46,7 +46,7 @@ from server.front.threads import in_stream_thread
 from server.images.models import Image
 from server.queue import batches, leases, reads, slots
 from server.queue.claim import Leased, claim
-from server.queue.downloads import Download, download, file_of
+from server.queue.downloads import Download, blob_download, download, file_of
 from server.settings import Settings
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
@@ -168,15 +168,15 @@ def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: 
     response_class=Download,
     responses=file_of("application/octet-stream"),
 )
-def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name) -> Download:
+def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name) -> Response:
     """A verified layer, or the config, of the leased case's image."""
     run = service.lock_run(session, claim)
     facts = session.get_one(Image, run.evaluation.image_id).facts
     if digest not in facts.blobs:
         raise NotFound(ErrorCode.UNKNOWN_BLOB, "This blob is not part of the leased case's image.")
-    file = blobs.path(digest)
-    reads.note(session, run, "image", run.evaluation.image_id, file.stat().st_size if file.is_file() else 0)
-    return download(file, "application/octet-stream")
+    size = blobs.sizes([digest]).get(digest)
+    reads.note(session, run, "image", run.evaluation.image_id, size or 0)
+    return blob_download(blobs, digest, size)
 
 
 @router.put(

@@ -10,7 +10,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contract.metrics import MetricsAddress
 from evaluator.spec import MOST_AT_ONCE
 
-FORBIDDEN = ("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECRET_KEY")
+FORBIDDEN = (
+    *("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECRET_KEY"),
+    *("PROCTOR_BLOBS_ACCESS_KEY", "PROCTOR_BLOBS_SECRET_KEY"),
+)
 """A host that runs strangers' code must not know these; a worker refuses to start where one is set."""
 
 

@@ -1,68 +1,95 @@
-"""A content-addressed store of bytes on a file system: a blob's name is its sha256."""
+"""What every store of blobs does, and what of it is on this machine: what is being written, and a backup's lock."""
 
 import fcntl
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
-from uuid import uuid4
 
 from contract.problems import ErrorCode
 from server.disk import Room, closed
 from server.errors import Conflict, DataMissing
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_FOLDER = re.compile(r"[0-9a-f]{2}")
 LOCK = "lock"
 """The name, in `incoming`, of the file by which a backup keeps the store still."""
 
+Taken = Callable[[], int | None]
+"""What is left to do for a blob that was taken out: deletes it; its bytes, or None where somebody else counts them."""
 
-class BlobStore:
-    """Blobs under `root`, one file each, written once and never changed; `room` bounds what may be written.
 
-    A blob's time of change says when somebody last relied on it: it was written then, or found instead of being
-    written. One that no row names and that nobody relied on lately may be removed, see `server.storage.sweep`.
+def name_of(digest: str) -> str:
+    """The 64 digits of a digest.
+
+    Raises:
+        ValueError: `digest` is not "sha256:" and 64 hexadecimal digits.
+    """
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError("a digest is sha256: and 64 hexadecimal digits")
+    return digest.removeprefix("sha256:")
+
+
+class BlobStore(ABC):
+    """Blobs, written once and never changed. Under `root` is what is being written; `room` bounds that.
+
+    A blob's time of change says when somebody last wrote it. One that no row names and that nobody relied on lately
+    may be removed, see `server.storage.sweep`. Where the store is another machine's, each call may raise BlobsAway,
+    and each that reads bytes BlobDamaged: none of them is ever used then.
     """
 
     def __init__(self, root: Path, room: Room | None = None) -> None:
         self.root = root
         self.room = room
 
-    def path(self, digest: str) -> Path:
-        """Where the blob lies; it need not exist.
-
-        Raises:
-            ValueError: `digest` is not "sha256:" and 64 hexadecimal digits.
-        """
-        if not _DIGEST.fullmatch(digest):
-            raise ValueError("a digest is sha256: and 64 hexadecimal digits")
-        name = digest.removeprefix("sha256:")
-        return self.root / name[:2] / name
-
+    @abstractmethod
     def has(self, digest: str) -> bool:
         """Whether the blob is stored; whoever asks relies on it, so it stays for now."""
-        try:
-            os.utime(self.path(digest))
-        except FileNotFoundError:
-            return False
-        return True
+
+    @abstractmethod
+    def sizes(self, digests: Collection[str]) -> dict[str, int]:
+        """Of those that are stored, how many bytes each has; nobody relies on them by asking."""
 
     def size(self, digest: str) -> int:
         """The blob's size in bytes; FileNotFoundError where it is not stored."""
-        return self.path(digest).stat().st_size
+        try:
+            return self.sizes([digest])[digest]
+        except KeyError:
+            raise FileNotFoundError(f"{digest} is not stored") from None
 
+    @abstractmethod
     def open(self, digest: str) -> BinaryIO:
         """The blob for reading; FileNotFoundError where it is not stored."""
-        return self.path(digest).open("rb")
 
+    @abstractmethod
+    def read(self, digest: str) -> Iterator[bytes]:
+        """The blob's bytes piece by piece; the last piece comes only if all of them are the blob's.
+
+        Raises:
+            FileNotFoundError: it is not stored.
+        """
+
+    @abstractmethod
+    def local(self, digest: str) -> Path | None:
+        """The file that the blob is; None where blobs are no files of this machine. It need not exist."""
+
+    @abstractmethod
+    def link(self, digest: str, seconds: float) -> str | None:
+        """An address at which whoever has it may read this one blob for so long; None where there is none."""
+
+    @abstractmethod
+    def bring(self, wanted: Mapping[Path, str]) -> None:
+        """Writes blobs to files that are not there yet; FileNotFoundError where one is not stored."""
+
+    @abstractmethod
     def writer(self) -> "BlobWriter":
         """A context in which a blob is written; nothing is stored before its `commit`."""
-        return BlobWriter(self)
 
     def put(self, data: bytes) -> str:
         """Stores `data` and returns its digest."""
@@ -70,30 +97,29 @@ class BlobStore:
             writer.write(data)
             return writer.commit()
 
-    def set_aside(self, name: str) -> Path:
-        """Where bytes lie that were set aside under `name`, see `BlobWriter.set_aside`."""
-        return self.root / "incoming" / name
+    @abstractmethod
+    def take_in(self, path: Path) -> str:
+        """Makes a file of this machine a blob, and returns its digest; the file may be gone afterwards."""
 
+    @abstractmethod
     def adopt(self, name: str, digest: str) -> None:
         """Makes what was set aside under `name`, and has this digest, a blob; again is as good as once.
 
         Raises:
             DataMissing: neither is there.
         """
-        target = self.path(digest)
-        closed(target.parent)
-        try:
-            self.set_aside(name).replace(target)
-        except FileNotFoundError:
-            if not self.has(digest):
-                raise DataMissing(
-                    ErrorCode.DATA_MISSING, "The server has lost this output. Send it again."
-                ) from None
 
-    def folders(self) -> Iterator[Path]:
-        """The folders that blobs lie in."""
-        if self.root.is_dir():
-            yield from sorted(path for path in self.root.iterdir() if _FOLDER.fullmatch(path.name))
+    @abstractmethod
+    def stored(self, *, before: float) -> Iterator[dict[str, int]]:
+        """All blobs that nobody wrote since `before` (seconds since 1970), some at a time, with their sizes."""
+
+    @abstractmethod
+    def take(self, digests: Collection[str], *, before: float) -> list[Taken]:
+        """Takes out those of the blobs on which nobody relied since `before`; the caller deletes them in its time."""
+
+    @abstractmethod
+    def tidy(self, age: timedelta) -> None:
+        """Mends what killed processes left half done; what may still be under way is younger than `age`."""
 
     @contextmanager
     def still(self) -> Iterator[None]:
@@ -126,40 +152,29 @@ class BlobStore:
                     "A backup is being made, and nothing is removed meanwhile. Try again once it is through.",
                 )
 
-    def _locked(self) -> BinaryIO:
+    @property
+    def incoming(self) -> Path:
+        """The folder of what is on its way into the store."""
         closed(self.root)
-        return (closed(self.root / "incoming") / LOCK).open("ab")
+        return closed(self.root / "incoming")
 
-    def take_unused(self, digest: str, *, before: float) -> Path | None:
-        """Takes out a blob on which nobody relied since `before` (seconds since 1970); its file, which may be deleted.
-
-        It is renamed before its time is looked at: whoever finds it until then makes it young, and whoever comes
-        later does not find it and writes it anew. To delete a large file takes long, so the caller does it in its time.
-        """
-        path = self.path(digest)
-        aside = closed(self.root / "incoming") / f"removed-{path.name}"
-        try:
-            path.replace(aside)
-            found = aside.stat()
-        except FileNotFoundError:
-            return None
-        if found.st_mtime >= before:
-            if not path.exists():  # whatever came meanwhile has the same bytes
-                aside.replace(path)
-            aside.unlink(missing_ok=True)
-            return None
-        return aside.replace(aside.with_name(f"gone-{uuid4()}"))
+    def _locked(self) -> BinaryIO:
+        return (self.incoming / LOCK).open("ab")
 
 
-class BlobWriter:
-    """One blob on its way into the store."""
+def lost_output() -> DataMissing:
+    """The problem of an output that was set aside and is not there any more."""
+    return DataMissing(ErrorCode.DATA_MISSING, "The server has lost this output. Send it again.")
+
+
+class BlobWriter(ABC):
+    """One blob on its way into the store, as a file of this machine."""
 
     def __init__(self, store: BlobStore) -> None:
-        self._store = store
+        self._room = store.room
         self._hash = hashlib.sha256()
         self.size = 0
-        closed(store.root)
-        handle, name = tempfile.mkstemp(dir=closed(store.root / "incoming"))
+        handle, name = tempfile.mkstemp(dir=store.incoming)
         self._file = os.fdopen(handle, "wb")
         self._path = Path(name)
 
@@ -179,8 +194,8 @@ class BlobWriter:
 
     def write(self, data: bytes) -> int:
         """Appends `data`; StorageFull where the disk has no room for it."""
-        if self._store.room is not None:
-            self._store.room.require(len(data))
+        if self._room is not None:
+            self._room.require(len(data))
         self._hash.update(data)
         self.size += len(data)
         return self._file.write(data)
@@ -190,24 +205,14 @@ class BlobWriter:
         """The digest of what was written so far."""
         return "sha256:" + self._hash.hexdigest()
 
+    @abstractmethod
     def commit(self) -> str:
         """Makes the blob durable under its digest and returns it; a blob that is already there is kept."""
-        target = self._store.path(self.digest)
-        self.seal()
-        closed(target.parent)
-        self._path.replace(target)
-        return self.digest
 
+    @abstractmethod
     def set_aside(self, name: str) -> str:
         """Makes the bytes durable under a name, in the place of what that had, until they are adopted; the digest."""
-        self.seal()
-        self._path.replace(self._store.set_aside(name))
-        return self.digest
 
+    @abstractmethod
     def seal(self) -> None:
         """Makes durable what was written, which is all; again is as good as once."""
-        if self._file.closed:
-            return
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
