@@ -9,6 +9,39 @@ from server.blobs import BlobStore, BucketPlace, FileStore, store_of
 from server.disk import Room
 from tests.blobs.proxy import Proxy, through
 from tests.blobs.servers import S3Server, moto, swift
+from tests.server.conftest import (
+    captain,
+    clients,
+    command,
+    entrant,
+    first_admin,
+    fomo26,
+    lab,
+    person,
+    served,
+    sessions,
+    slug,
+    team,
+    team_id,
+    tus,
+)
+
+__all__ = [
+    "captain",
+    "clients",
+    "command",
+    "entrant",
+    "first_admin",
+    "fomo26",
+    "lab",
+    "person",
+    "served",
+    "sessions",
+    "slug",
+    "team",
+    "team_id",
+    "tus",
+]
 
 Stores = Callable[[BucketPlace], BlobStore]
 
