@@ -15,7 +15,7 @@ import structlog
 from server.blobs._bucket import PIECE, Bucket
 from server.blobs._faults import BlobDamaged
 from server.blobs._place import BucketPlace
-from server.blobs._store import BlobStore, BlobWriter, Taken, lost_output, name_of
+from server.blobs._store import BlobStore, BlobWriter, Piece, Taken, lost_output, name_of
 from server.disk import Room
 
 _KEY = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})")
@@ -63,17 +63,17 @@ class BucketStore(BlobStore):
         file.seek(0)
         return file
 
-    def read(self, digest: str) -> Iterator[bytes]:
+    def read(self, digest: str) -> Iterator[Piece]:
         """The blob's bytes piece by piece; the last piece comes only if all of them are the blob's."""
         return self._read(digest, self.size(digest))
 
-    def _read(self, digest: str, size: int) -> Iterator[bytes]:
-        found, held = hashlib.sha256(), b""
+    def _read(self, digest: str, size: int) -> Iterator[Piece]:
+        found, held = hashlib.sha256(), memoryview(b"")
         for piece in self.bucket.pieces(key_of(digest), size):
             found.update(piece)
             if held:
                 yield held
-            held = bytes(piece)
+            held = piece
         if f"sha256:{found.hexdigest()}" != digest:
             raise BlobDamaged(digest)
         if held:

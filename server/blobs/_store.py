@@ -21,6 +21,9 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 LOCK = "lock"
 """The name, in `incoming`, of the file by which a backup keeps the store still."""
 
+Piece = bytes | memoryview
+"""Some of a blob's bytes."""
+
 Taken = Callable[[], int | None]
 """What is left to do for a blob that was taken out: deletes it; its bytes, or None where somebody else counts them."""
 
@@ -68,7 +71,7 @@ class BlobStore(ABC):
         """The blob for reading; FileNotFoundError where it is not stored."""
 
     @abstractmethod
-    def read(self, digest: str) -> Iterator[bytes]:
+    def read(self, digest: str) -> Iterator[Piece]:
         """The blob's bytes piece by piece; the last piece comes only if all of them are the blob's.
 
         Raises:

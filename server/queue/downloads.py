@@ -12,6 +12,8 @@ from contract.texts import BINARY
 from server.blobs import BlobStore
 from server.errors import DataMissing
 
+LINK_SECONDS = 120.0
+"""So long an address in the store opens the one blob that it was signed for; a download that has begun goes on."""
 _BYTES = "application/octet-stream"
 
 

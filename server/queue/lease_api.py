@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from contract.bounds import MOST_INT
 from contract.ids import CaseRunId
 from contract.leases import (
+    BLOB_ADDRESS,
     DRAINING,
     CaseLease,
     Finish,
@@ -46,7 +47,7 @@ from server.front.threads import in_stream_thread
 from server.images.models import Image
 from server.queue import batches, leases, reads, slots
 from server.queue.claim import Leased, claim
-from server.queue.downloads import Download, blob_download, download, file_of
+from server.queue.downloads import LINK_SECONDS, Download, blob_download, download, file_of
 from server.settings import Settings
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
@@ -166,16 +167,28 @@ def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: 
 @router.get(
     "/leases/{case_run}/blobs/{digest}",
     response_class=Download,
-    responses=file_of("application/octet-stream"),
+    responses=file_of("application/octet-stream")
+    | {
+        204: {
+            "description": f"With `direct`: `{BLOB_ADDRESS}` says where in the store it can be read for two minutes"
+        }
+    },
 )
-def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name) -> Response:
-    """A verified layer, or the config, of the leased case's image."""
+def get_blob(
+    session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name, direct: bool = False
+) -> Response:
+    """A verified layer, or the config, of the leased case's image.
+
+    direct: who asks takes an address in the store's place, where blobs lie in one.
+    """
     run = service.lock_run(session, claim)
     facts = session.get_one(Image, run.evaluation.image_id).facts
     if digest not in facts.blobs:
         raise NotFound(ErrorCode.UNKNOWN_BLOB, "This blob is not part of the leased case's image.")
     size = blobs.sizes([digest]).get(digest)
     reads.note(session, run, "image", run.evaluation.image_id, size or 0)
+    if direct and size is not None and (link := blobs.link(digest, LINK_SECONDS)) is not None:
+        return Response(status_code=204, headers={BLOB_ADDRESS: link, "Cache-Control": "no-store"})
     return blob_download(blobs, digest, size)
 
 

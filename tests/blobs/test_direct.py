@@ -1,0 +1,202 @@
+"""Run workers and the store: what a lease covers, from where their host may take it, and what becomes of failures."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from contract.leases import BLOB_ADDRESS, Lease
+from server.blobs import FileStore, store_of
+from tests.blobs.proxy import Proxy, Weather, through
+from tests.blobs.servers import S3Server, swift
+from tests.blobs.test_platform import network, settings
+from tests.server.lab import Entrant, FakeWorker, Lab
+from worker.run.config import RunConfig
+from worker.run.direct import DirectStore, StoreFailed
+from worker.run.lease_client import Damaged, LeaseClient
+
+__all__ = ["network", "settings"]
+
+CONTENT = b"layer of The Team"
+LAYER = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+Clients = Callable[[str | None], LeaseClient]
+
+
+@pytest.fixture(autouse=True)
+def _fair_weather(network: Proxy) -> None:
+    network.weather = Weather()
+
+
+@pytest.fixture
+def worker(lab: Lab, team: Entrant) -> FakeWorker:
+    """A slot for which a case waits."""
+    team.submit()
+    return lab.worker()
+
+
+@pytest.fixture
+def client(worker: FakeWorker, tmp_path: Path) -> Iterator[Clients]:
+    """Makes the client of a run worker, with the token of `worker`, whose host may take blobs from an origin."""
+    made: list[LeaseClient] = []
+
+    def make(origin: str | None) -> LeaseClient:
+        config = RunConfig(
+            server_url=f"http://{worker.http.base_url.netloc.decode()}",
+            worker_token=SecretStr(worker.http.headers["Authorization"].removeprefix("Bearer ")),
+            worker_dir=tmp_path,
+            blobs_origin=origin,
+        )
+        made.append(LeaseClient(config, worker.name))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def _lease(worker: FakeWorker) -> Lease:
+    """A lease whose image says of its layer what a check would have found."""
+    lease = worker.take()
+    lease["image"]["layer_sizes"] = [len(CONTENT)]
+    return Lease.model_validate(lease)
+
+
+def _asked_of_store(network: Proxy, *, signed: bool) -> int:
+    """How often the layer was asked for at a signed address, or by the server itself."""
+    own = [line for line in network.weather.seen if LAYER[7:] in line and line.startswith("GET")]
+    return sum(("X-Amz-Signature" in line) == signed for line in own)
+
+
+def test_a_host_that_may_ask_the_store_has_its_layers_from_there(
+    worker: FakeWorker, client: Clients, network: Proxy, tmp_path: Path
+) -> None:
+    lease = _lease(worker)
+    client(network.endpoint).fetch_blob(lease, LAYER, tmp_path / "layer")
+    assert (tmp_path / "layer").read_bytes() == CONTENT
+    assert (_asked_of_store(network, signed=True), _asked_of_store(network, signed=False)) == (1, 0)
+
+
+def test_a_host_that_was_told_nothing_has_them_from_the_server(
+    worker: FakeWorker, client: Clients, network: Proxy, tmp_path: Path
+) -> None:
+    lease = _lease(worker)
+    client(None).fetch_blob(lease, LAYER, tmp_path / "layer")
+    assert (tmp_path / "layer").read_bytes() == CONTENT
+    assert (_asked_of_store(network, signed=True), _asked_of_store(network, signed=False)) == (0, 1)
+
+
+def test_an_address_is_given_for_what_the_lease_covers_and_for_nothing_else(
+    worker: FakeWorker, lab: Lab, team: Entrant
+) -> None:
+    lease = worker.take()
+    foreign = lab.settings.blobs.put(b"of another team")
+    answer = worker.http.get(
+        f"/worker/leases/{lease['case_run']}/blobs/{foreign}",
+        params={"claim_no": lease["claim_no"], "direct": "true"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_blob")
+    path = f"/worker/leases/{lease['case_run']}/blobs/{LAYER}"
+    answer = worker.http.get(path, params={"claim_no": lease["claim_no"], "direct": "true"})
+    assert answer.status_code == 204
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "X-Amz-Expires=120" in answer.headers[BLOB_ADDRESS]
+    assert httpx.get(answer.headers[BLOB_ADDRESS], trust_env=False).content == CONTENT
+    lab.expire(lease)
+    answer = worker.http.get(path, params={"claim_no": lease["claim_no"], "direct": "true"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "lease_lost")
+
+
+def test_a_host_follows_to_no_other_place_than_it_was_told(
+    worker: FakeWorker, client: Clients, network: Proxy, tmp_path: Path, on_swift: S3Server
+) -> None:
+    lease = _lease(worker)
+    client(on_swift.endpoint).fetch_blob(lease, LAYER, tmp_path / "layer")
+    assert (tmp_path / "layer").read_bytes() == CONTENT
+    assert _asked_of_store(network, signed=True) == 0
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "http://127.0.0.1:1@evil/x", "//127.0.0.1/x", ""])
+def test_an_address_that_is_none_is_not_followed(address: str, tmp_path: Path) -> None:
+    store = DirectStore("http://127.0.0.1:1")
+    with pytest.raises(StoreFailed, match="the server names"):
+        store.fetch(address, tmp_path / "layer", "0" * 64, 10)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "weather", [{"closed": True, "least": 0}, {"flip": 3, "times": 1}, {"cut": 3, "times": 1}], ids=str
+)
+def test_a_store_that_fails_is_asked_through_the_server_and_left_alone_for_a_while(
+    worker: FakeWorker, lab: Lab, network: Proxy, client: Clients, tmp_path: Path, weather: dict[str, int]
+) -> None:
+    """The host has a network of its own to the store, which fails; the server's does not."""
+    lease = _lease(worker)
+    with through(network.endpoint) as theirs:
+        theirs.weather = Weather(**weather)
+        store = DirectStore(theirs.endpoint)
+        address = str(lab.settings.blobs.link(LAYER, 60)).replace(network.endpoint, theirs.endpoint)
+        with pytest.raises(StoreFailed):
+            store.fetch(address, tmp_path / "direct", LAYER[7:], len(CONTENT))
+        assert not store.is_open
+        assert not (tmp_path / "direct").exists()
+        store.close()
+    own = client(network.endpoint)
+    network.weather = Weather(**{"times": 1, **weather}) if "closed" not in weather else Weather()
+    own.fetch_blob(lease, LAYER, tmp_path / "layer")
+    own.fetch_blob(lease, LAYER, tmp_path / "again")
+    assert (tmp_path / "layer").read_bytes() == (tmp_path / "again").read_bytes() == CONTENT
+
+
+def test_a_store_that_lies_to_everybody_is_no_input_and_no_loop(
+    worker: FakeWorker, client: Clients, network: Proxy, tmp_path: Path
+) -> None:
+    lease = _lease(worker)
+    network.weather = Weather(least=len(CONTENT), flip=3)
+    with pytest.raises((Damaged, httpx.HTTPError)):
+        client(network.endpoint).fetch_blob(lease, LAYER, tmp_path / "layer")
+    assert not (tmp_path / "layer").exists()
+
+
+def test_a_store_may_not_send_more_than_the_layer_has(
+    lab: Lab, network: Proxy, team: Entrant, tmp_path: Path
+) -> None:
+    store = DirectStore(network.endpoint)
+    address = str(lab.settings.blobs.link(LAYER, 60))
+    with pytest.raises(StoreFailed, match="more than the blob's 4 bytes"):
+        store.fetch(address, tmp_path / "layer", LAYER[7:], 4)
+    assert not (tmp_path / "layer").exists()
+    store.close()
+
+
+def test_a_clock_that_is_off_is_told_with_its_hours(tmp_path: Path) -> None:
+    with swift(tmp_path / "swift", ahead=3 * 3600) as tomorrow:
+        files = FileStore(tmp_path / "blobs")
+        address = str(store_of(tomorrow.place("any-bucket"), files).link(LAYER, 60))
+        store = DirectStore(tomorrow.endpoint)
+        with pytest.raises(StoreFailed, match=r"its clock is \+3\.0 hours from this host's"):
+            store.fetch(address, tmp_path / "layer", LAYER[7:], 100)
+        store.close()
+
+
+@pytest.mark.parametrize(
+    "origin", ["s3.example", "https://s3.example/bucket", "https://a@s3.example", "ftp://x"]
+)
+def test_an_origin_is_scheme_host_and_port(origin: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="scheme, host and port"):
+        RunConfig(
+            server_url="http://s", worker_token=SecretStr("t"), worker_dir=tmp_path, blobs_origin=origin
+        )
+    assert urlsplit(origin).geturl() == origin
+
+
+@pytest.mark.parametrize("name", ["PROCTOR_BLOBS_ACCESS_KEY", "PROCTOR_BLOBS_SECRET_KEY"])
+def test_a_run_worker_refuses_the_keys_of_the_store(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(name, "a key")
+    with pytest.raises(ValidationError, match=name):
+        RunConfig(server_url="http://s", worker_token=SecretStr("t"), worker_dir=tmp_path)
