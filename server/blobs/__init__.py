@@ -1,9 +1,14 @@
 """Content-addressed stores of bytes, named by their sha256: files of this machine, or a bucket of an S3 store."""
 
+from typing import TYPE_CHECKING
+
 from server.blobs._faults import BlobDamaged, BlobsAway
 from server.blobs._files import FileStore
 from server.blobs._place import BucketPlace
 from server.blobs._store import LOCK, BlobStore, BlobWriter, Taken
+
+if TYPE_CHECKING:
+    from server.blobs._probe import BucketProbe
 
 __all__ = [
     "LOCK",
@@ -14,8 +19,20 @@ __all__ = [
     "BucketPlace",
     "FileStore",
     "Taken",
+    "probe_of",
     "store_of",
 ]
+
+
+def probe_of(place: BucketPlace) -> "BucketProbe":
+    """What becomes of a probe that is written, read, listed and removed.
+
+    Raises:
+        BlobsAway: one of these cannot be done.
+    """
+    from server.blobs._probe import probe
+
+    return probe(place)
 
 
 def store_of(place: BucketPlace | None, files: FileStore) -> BlobStore:

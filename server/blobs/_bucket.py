@@ -113,9 +113,9 @@ class Bucket:
             with self._said():
                 obstore.delete(self._quick, [*keys])
 
-    def list(self) -> Iterator[builtins.list[dict[str, Any]]]:
-        """All objects, page by page."""
-        pages = obstore.list(self._quick, chunk_size=_PAGE)
+    def list(self, under: str | None = None) -> Iterator[builtins.list[dict[str, Any]]]:
+        """All objects, or those in a folder, page by page."""
+        pages = obstore.list(self._quick, under, chunk_size=_PAGE)
         while True:
             with self._said():
                 page = next(pages, None)
@@ -127,6 +127,13 @@ class Bucket:
         """An address at which this object may be read for so long."""
         with self._said():
             return str(obstore.sign(self._quick, "GET", key, timedelta(seconds=seconds)))
+
+    def lists_uploads(self) -> bool:
+        """Whether the store says which uploads in parts have not ended."""
+        try:
+            return self._asker.may_list()
+        except httpx.HTTPError as error:
+            raise BlobsAway(self._no_answer(_kind(error))) from None
 
     def abort_older(self, age: timedelta) -> int:
         """Ends uploads in parts that began longer ago, by the store's clock; how many."""

@@ -43,6 +43,11 @@ class BucketStore(BlobStore):
         self.place = place
         self.bucket = bucket_at(place)
 
+    @property
+    def where(self) -> str:
+        """The bucket and its store."""
+        return str(self.place)
+
     def has(self, digest: str) -> bool:
         """Whether the blob is stored. A store notes no use: who names it asks once more, see `server.naming`."""
         return self.bucket.head(key_of(digest)) is not None

@@ -24,6 +24,11 @@ class FileStore(BlobStore):
     written.
     """
 
+    @property
+    def where(self) -> str:
+        """The folder."""
+        return str(self.root)
+
     def path(self, digest: str) -> Path:
         """Where the blob lies; it need not exist.
 

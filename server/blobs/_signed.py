@@ -52,6 +52,10 @@ class BucketAsker:
         """Asks for one key under the prefix: whether the bucket is there and lets us in."""
         return self._ask("GET", "", {"list-type": "2", "max-keys": "1", "prefix": self._place.key("")})
 
+    def may_list(self) -> bool:
+        """Whether the store lists uploads in parts for us."""
+        return self._ask("GET", "", {"uploads": "", "max-uploads": "1"}).status == httpx.codes.OK
+
     def pending(self) -> Iterator[PendingUpload]:
         """The uploads in parts under the prefix that have not ended; none where the store does not list them."""
         marker: dict[str, str] = {}

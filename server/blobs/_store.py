@@ -51,6 +51,11 @@ class BlobStore(ABC):
         self.root = root
         self.room = room
 
+    @property
+    @abstractmethod
+    def where(self) -> str:
+        """Where the blobs lie, for people."""
+
     @abstractmethod
     def has(self, digest: str) -> bool:
         """Whether the blob is stored; whoever asks relies on it, so it stays for now."""

@@ -18,6 +18,7 @@ from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from sandbox.gpu import InstalledGpu, gpus
+from worker.admin.bucket_findings import blob_store
 from worker.admin.findings import DoctorFinding, FindingState, Profile
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
@@ -83,6 +84,7 @@ def examine(data: Path, port: int | None) -> list[DoctorFinding]:
         page_scripts(shelf().scripts),
         graphics(gpus()),
         *storage_lasts(data),
+        *blob_store(),
         *recorded(data),
     ]
 
