@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from server.blobs._faults import BlobDamaged, BlobsAway
 from server.blobs._files import FileStore
 from server.blobs._place import BucketPlace
-from server.blobs._store import LOCK, BlobStore, BlobWriter, Taken
+from server.blobs._store import LOCK, BlobStore, BlobWriter, Piece, Taken
 
 if TYPE_CHECKING:
     from server.blobs._probe import BucketProbe
@@ -18,6 +18,7 @@ __all__ = [
     "BlobsAway",
     "BucketPlace",
     "FileStore",
+    "Piece",
     "Taken",
     "probe_of",
     "store_of",

@@ -1,19 +1,22 @@
 """Files that run workers fetch: inputs of cases and blobs of images."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from contract.problems import ErrorCode
 from contract.texts import BINARY
-from server.blobs import BlobStore
+from server.blobs import BlobDamaged, BlobsAway, BlobStore, Piece
 from server.errors import DataMissing
 
 LINK_SECONDS = 120.0
 """So long an address in the store opens the one blob that it was signed for; a download that has begun goes on."""
+_log = structlog.get_logger()
 _BYTES = "application/octet-stream"
 
 
@@ -50,7 +53,16 @@ def blob_download(blobs: BlobStore, digest: str, size: int | None) -> Response:
     path = blobs.local(digest)
     if path is not None:
         return download(path, _BYTES)
-    return StreamingResponse(blobs.read(digest), headers={"Content-Length": str(size)}, media_type=_BYTES)
+    return StreamingResponse(_sent(blobs, digest), headers={"Content-Length": str(size)}, media_type=_BYTES)
+
+
+def _sent(blobs: BlobStore, digest: str) -> Iterator[Piece]:
+    """What goes wrong now cannot be answered any more: the connection ends short of the length that was announced."""
+    try:
+        yield from blobs.read(digest)
+    except (BlobsAway, BlobDamaged) as problem:
+        _log.error("blob_not_sent", digest=digest, why=str(problem))
+        raise
 
 
 def _gone() -> DataMissing:

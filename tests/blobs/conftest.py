@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from server.blobs import BlobStore, BucketPlace, FileStore, store_of
 from server.disk import Room
+from server.settings import Settings
 from tests.blobs.proxy import Proxy, through
 from tests.blobs.servers import S3Server, moto, swift
 from tests.server.conftest import (
+    SETUP_TOKEN,
     captain,
     clients,
     command,
@@ -85,3 +88,32 @@ def proxy(on_swift: S3Server) -> Iterator[Proxy]:
     """A network that can be told to fail, before the server that looks at everything."""
     with through(on_swift.endpoint) as between:
         yield between
+
+
+@pytest.fixture(scope="session")
+def network(on_swift: S3Server) -> Iterator[Proxy]:
+    """What lies between the platform of these tests and its store."""
+    with through(on_swift.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def settings(
+    postgres_url: str, tmp_path_factory: pytest.TempPathFactory, on_swift: S3Server, network: Proxy
+) -> Settings:
+    place = on_swift.bucket()
+    return Settings.model_validate(
+        {
+            "data": tmp_path_factory.mktemp("data"),
+            "secret_key": "k" * 40,
+            "DATABASE_URL": postgres_url,
+            "setup_token": SETUP_TOKEN,
+            "hold_ends": False,
+            "requests_per_token": 1_000_000,
+            "requests_per_address": 1_000_000,
+            "BLOBS_URL": f"s3://{place.bucket}/{place.prefix}",
+            "blobs_endpoint": network.endpoint,
+            "blobs_access_key": place.access_key,
+            "blobs_secret_key": SecretStr(place.secret_key),
+        }
+    )

@@ -13,13 +13,10 @@ from contract.leases import BLOB_ADDRESS, Lease
 from server.blobs import FileStore, store_of
 from tests.blobs.proxy import Proxy, Weather, through
 from tests.blobs.servers import S3Server, swift
-from tests.blobs.test_platform import network, settings
 from tests.server.lab import Entrant, FakeWorker, Lab
 from worker.run.config import RunConfig
 from worker.run.direct import DirectStore, StoreFailed
 from worker.run.lease_client import Damaged, LeaseClient
-
-__all__ = ["network", "settings"]
 
 CONTENT = b"layer of The Team"
 LAYER = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
@@ -149,6 +146,19 @@ def test_a_store_that_fails_is_asked_through_the_server_and_left_alone_for_a_whi
     own.fetch_blob(lease, LAYER, tmp_path / "layer")
     own.fetch_blob(lease, LAYER, tmp_path / "again")
     assert (tmp_path / "layer").read_bytes() == (tmp_path / "again").read_bytes() == CONTENT
+
+
+def test_what_comes_is_readable_by_nobody_else_also_when_it_is_asked_for_again(
+    worker: FakeWorker, client: Clients, network: Proxy, tmp_path: Path
+) -> None:
+    lease, target = _lease(worker), tmp_path / "layer"
+    network.weather = Weather(least=len(CONTENT), flip=3)
+    with pytest.raises((Damaged, httpx.HTTPError)):
+        client(network.endpoint).fetch_blob(lease, LAYER, target)
+    assert not target.exists()
+    network.weather = Weather()
+    client(network.endpoint).fetch_blob(lease, LAYER, target)
+    assert target.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_store_that_lies_to_everybody_is_no_input_and_no_loop(

@@ -1,14 +1,12 @@
 """The platform on a bucket: images, leases, outputs, scores and sweeps; and that a store's fault is nobody's."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from contract.statuses import UploadStatus
@@ -19,46 +17,17 @@ from server.images.models import Image
 from server.settings import Settings
 from server.storage.sweep import discard, sweep
 from server.uploads.models import Upload
-from tests.blobs.proxy import Proxy, Weather, through
+from tests.blobs.proxy import Proxy, Weather
 from tests.blobs.servers import S3Server
 from tests.sandbox.archives import LAYER, legacy, pack
 from tests.sandbox.test_archive_programs import AMD, layer
-from tests.server.conftest import SETUP_TOKEN, Tus
+from tests.server.conftest import Tus
 from tests.server.lab import Entrant, Lab
 from tests.server.test_scoring_faults import in_scoring
 from tests.server.test_scoring_worker import LABELS, score, write_references
 from worker.score.images import check_waiting
 
 CLOSED = Weather(least=0, closed=True)
-
-
-@pytest.fixture(scope="session")
-def network(on_swift: S3Server) -> Iterator[Proxy]:
-    """What lies between the platform and its store."""
-    with through(on_swift.endpoint) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="session")
-def settings(
-    postgres_url: str, tmp_path_factory: pytest.TempPathFactory, on_swift: S3Server, network: Proxy
-) -> Settings:
-    place = on_swift.bucket()
-    return Settings.model_validate(
-        {
-            "data": tmp_path_factory.mktemp("data"),
-            "secret_key": "k" * 40,
-            "DATABASE_URL": postgres_url,
-            "setup_token": SETUP_TOKEN,
-            "hold_ends": False,
-            "requests_per_token": 1_000_000,
-            "requests_per_address": 1_000_000,
-            "BLOBS_URL": f"s3://{place.bucket}/{place.prefix}",
-            "blobs_endpoint": network.endpoint,
-            "blobs_access_key": place.access_key,
-            "blobs_secret_key": SecretStr(place.secret_key),
-        }
-    )
 
 
 @pytest.fixture(autouse=True)

@@ -1,18 +1,21 @@
 """A file on its way to this host, compared with its digest when it is whole."""
 
 import hashlib
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+_FLAGS = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
+
 
 class Received:
-    """What comes is written to `target`, which goes again unless it is kept."""
+    """What comes is written to `target`, which nobody else may read and which goes again unless it is kept."""
 
     def __init__(self, target: Path) -> None:
         self._target, self._digest, self._kept = target, hashlib.sha256(), False
         self.size = 0
-        self._file = target.open("wb")
+        self._file = os.fdopen(os.open(target, _FLAGS, 0o600), "wb")
 
     def __enter__(self) -> Self:
         return self
