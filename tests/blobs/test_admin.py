@@ -12,11 +12,15 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from server.blobs import BlobStore, BucketPlace, FileStore
+from server.database import unit_of_work
 from server.settings import Settings
+from server.storage.needed import missing, needed
 from tests.blobs.conftest import Stores
 from tests.blobs.proxy import Proxy, Weather
 from tests.blobs.servers import S3Server, swift
-from worker.admin.blobs import copy
+from tests.server.lab import Entrant, Lab
+from tests.server.organizer import Admin
+from worker.admin.blobs import check, copy
 from worker.admin.bucket_findings import blob_store, judged
 from worker.admin.findings import FindingState
 from worker.admin.main import collect
@@ -134,16 +138,47 @@ def test_what_is_damaged_is_named_and_neither_copied_nor_counted_as_whole(
     assert result.exit_code == 1
     assert damaged in _said(result).replace(" ", "")
     assert _everything(bucket) == {whole: 5}
-    assert run("blobs", "check").exit_code == 1
-    files.path(damaged).unlink()
-    assert "1 blob read back and found whole" in run("blobs", "check").output
-    name = whole.removeprefix("sha256:")
-    on_moto.client.put_object(Bucket=place.bucket, Key=place.key(f"{name[:2]}/{name}"), Body=b"wrong")
     monkeypatch.setenv("BLOBS_URL", url)
-    result = run("blobs", "check")
-    assert result.exit_code == 1
-    assert whole in _said(result).replace(" ", "")
     assert f"1 blob in {place}" in _said(run("blobs"))
+
+
+def test_a_check_names_what_is_damaged_and_what_rows_lack(
+    lab: Lab,
+    team: Entrant,
+    stores: Stores,
+    on_moto: S3Server,
+    command: Admin,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a bucket that has the team's configuration, another one's blob that is damaged, and not the team's layer."""
+    place = on_moto.bucket()
+    monkeypatch.setenv("BLOBS_URL", _told(monkeypatch, place))
+    bucket = stores(place)
+    with lab.settings.blobs.open(team.image) as file:
+        assert bucket.put(file.read()) == team.image
+    damaged = bucket.put(b"damaged")
+    result = command("blobs", "check")
+    assert "2 blobs read back and found whole" in result.output
+    with unit_of_work(lab.sessions) as session:
+        lost = missing(session, bucket)
+        assert lost == {one for some in needed(session) for one in some} - {team.image}
+    assert f"Missing, though rows name it: {len(lost):,} blob" in _said(result)
+    assert result.exit_code == 1
+    name = damaged.removeprefix("sha256:")
+    on_moto.client.put_object(Bucket=place.bucket, Key=place.key(f"{name[:2]}/{name}"), Body=b"wrong")
+    result = command("blobs", "check")
+    assert result.exit_code == 1
+    assert "1 blob read back and found whole" in result.output
+    assert damaged in _said(result).replace(" ", "")
+
+
+def test_a_check_of_files_reads_them_back(tmp_path: Path) -> None:
+    files = _files(tmp_path)
+    whole = files.put(b"whole")
+    tally = check(files)
+    assert (tally.done, tally.bytes, tally.damaged) == (1, 5, [])
+    files.path(whole).write_bytes(b"other")
+    assert check(files).damaged == [whole]
 
 
 def test_a_blob_that_goes_while_others_are_copied_is_no_failure(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from tests.server.lab import Entrant, Lab
 from tests.server.test_scoring_faults import in_scoring
 from tests.server.test_scoring_worker import LABELS, score, write_references
 from worker.score.images import check_waiting
+from worker.score.staging import without_keys
 
 CLOSED = Weather(least=0, closed=True)
 
@@ -155,6 +156,16 @@ def test_an_archive_is_unpacked_beside_the_bucket_and_its_layers_lie_in_it(
     )
     assert blobs.has(image["digest"])
     assert _files(settings) == []
+
+
+def test_who_reads_an_archive_is_not_told_how_the_store_is_asked() -> None:
+    told = {
+        "PATH": "/bin",
+        "BLOBS_URL": "s3://b",
+        "PROCTOR_BLOBS_SECRET_KEY": "hush",
+        "PROCTOR_DATA": "/data",
+    }
+    assert without_keys(told.items()) == {"PATH": "/bin", "PROCTOR_DATA": "/data"}
 
 
 def test_a_check_waits_for_the_store_however_often_it_is_away(

@@ -18,8 +18,9 @@ from server.blobs import BlobDamaged, BlobsAway, BlobStore, FileStore, store_of
 from server.disk import Share, gib
 from server.errors import Problem
 from server.settings import BlobSettings, Settings
+from server.storage.needed import missing
 from server.words import counted, words
-from worker.admin.context import fail, settings_of
+from worker.admin.context import fail, settings_of, work
 from worker.admin.options import Data
 
 app = typer.Typer()
@@ -54,7 +55,7 @@ def blobs(
     act: Annotated[
         BlobAct,
         typer.Argument(
-            help="show: how many; check: read all back; copy: to where --to says, if not there yet."
+            help="show: how many; check: read all back, name what is damaged or missing; copy: to where --to says."
         ),
     ] = BlobAct.SHOW,
     to: Annotated[
@@ -70,13 +71,15 @@ def blobs(
     """
     if (act is BlobAct.COPY) != (to is not None):
         fail("Say with --to where copy copies to: s3://BUCKET/PREFIX, or files. The others take no --to.")
-    settings = settings_of(data)
+    settings, lost = settings_of(data), set[str]()
     try:
         if to is not None:
             source, target = _between(settings, to)
             tally = copy(source, target)
             told = f"copied {_blobs(tally.done)}, {gib(tally.bytes)}; {tally.there:,} were there"
         elif act is BlobAct.CHECK:
+            with work(settings) as session:
+                lost = missing(session, settings.blobs)
             tally = check(settings.blobs)
             told = f"{_blobs(tally.done)} read back and found whole, {gib(tally.bytes)}"
         else:
@@ -87,9 +90,17 @@ def blobs(
     except Problem as problem:
         fail(problem.detail)
     say(told + (f"; {tally.gone:,} were removed meanwhile" if tally.gone else ""))
+    if lost:
+        named = ", ".join(sorted(lost)[:_SHOWN])
+        say(
+            f"Missing, though rows name it: {_blobs(len(lost))}, as {named}. Put it back from a backup.",
+            err=True,
+        )
     if tally.damaged:
         named = ", ".join(sorted(tally.damaged)[:_SHOWN])
         fail(f"Not what the name says, so that nothing uses it: {_blobs(len(tally.damaged))}, as {named}")
+    if lost:
+        raise typer.Exit(1)
 
 
 def _blobs(number: int) -> str:
