@@ -87,6 +87,7 @@ class BlobSettings(BaseSettings):
     """Where the blobs are: in the bucket that `blobs_url` names, or without it in files.
 
     What begins alike is how the bucket's store is asked: `blobs_patience` is how many seconds a piece may take.
+    With `blobs_inputs` copies of inputs lie there too, from which run workers take them.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
@@ -97,6 +98,7 @@ class BlobSettings(BaseSettings):
     blobs_access_key: Annotated[str | None, BeforeValidator(_given)] = None
     blobs_secret_key: Annotated[SecretStr | None, BeforeValidator(_given)] = None
     blobs_path_style: bool = True
+    blobs_inputs: bool = False
     blobs_patience: Annotated[float, Field(gt=0, le=600)] = 80.0
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 import obstore
+import structlog
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
@@ -24,8 +25,10 @@ PIECE = 8 * 2**20
 _PART, _PARTS, _UNDER_WAY = 8 * 2**20, 900, 32 * 2**20
 _AHEAD = 2  # pieces that are fetched while one is used
 _PAGE = 1000
+_SOON = 1000  # files that wait to be copied
 _THERE = 5.0  # seconds for which a bucket that was seen is not asked for again
 _SKEW = timedelta(minutes=5)
+_log = structlog.get_logger()
 _REFUSED = frozenset((401, 403))
 _Result = TypeVar("_Result")
 
@@ -40,6 +43,8 @@ class Bucket:
         self._steady = _store(place, place.patience, tries=4)
         self._heads = ThreadPoolExecutor(16, "blob-sizes")
         self._ahead = ThreadPoolExecutor(8, "blob-pieces")
+        self._later = ThreadPoolExecutor(2, "blob-copies")
+        self._coming: set[str] = set()
         self._seen = 0.0
         self._lock = threading.Lock()
 
@@ -107,6 +112,25 @@ class Bucket:
         with self._said():
             obstore.put(self._steady, key, path, chunk_size=part, max_concurrency=max(1, _UNDER_WAY // part))
 
+    def put_soon(self, key: str, path: Path) -> None:
+        """Writes a file to a key in a thread of its own, unless it is under way; what fails is logged."""
+        with self._lock:
+            if key in self._coming or len(self._coming) >= _SOON:
+                return
+            self._coming.add(key)
+        self._later.submit(self._put_quietly, key, path)
+
+    def _put_quietly(self, key: str, path: Path) -> None:
+        try:
+            self.put(key, path)
+        except (BlobsAway, OSError) as error:
+            _log.warning(
+                "copy_not_made", why=str(error) if isinstance(error, BlobsAway) else type(error).__name__
+            )
+        finally:
+            with self._lock:
+                self._coming.discard(key)
+
     def delete(self, keys: Collection[str]) -> None:
         """Removes objects, whether they are there or not."""
         if keys:
@@ -122,6 +146,12 @@ class Bucket:
             if page is None:
                 return
             yield [dict(row) for row in page]
+
+    def folders(self, under: str) -> set[str]:
+        """The names of the folders in a folder."""
+        with self._said():
+            found = obstore.list_with_delimiter(self._quick, under)
+        return {prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"]}
 
     def sign(self, key: str, seconds: float) -> str:
         """An address at which this object may be read for so long."""

@@ -19,6 +19,7 @@ from server.blobs._store import BlobStore, BlobWriter, Piece, Taken, lost_output
 from server.disk import Room
 
 _KEY = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})")
+_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TWICE = 2
 _AT_ONCE = 8
 
@@ -91,6 +92,23 @@ class BucketStore(BlobStore):
         """An address in the store at which whoever has it may read this one blob for so long."""
         return self.bucket.sign(key_of(digest), seconds)
 
+    def lend(self, of: str, path: Path, sha256: str, seconds: float) -> str | None:
+        """An address of a copy in the bucket; where there is none yet one is made meanwhile, for the next who asks."""
+        key = f"{_lent(of)}/{sha256}"
+        if self.bucket.head(key) is None:
+            self.bucket.put_soon(key, path)
+            return None
+        return self.bucket.sign(key, seconds)
+
+    def lenders(self) -> set[str]:
+        """The names under which copies are lent."""
+        return {name for name in self.bucket.folders("inputs") if _NAME.fullmatch(name)}
+
+    def forget_lent(self, of: str) -> None:
+        """Removes every copy that was made to be lent under this name."""
+        for page in self.bucket.list(_lent(of)):
+            self.bucket.delete([row["path"] for row in page])
+
     def bring(self, wanted: Mapping[Path, str]) -> None:
         """Writes blobs to files that are not there yet, several at once."""
         with ThreadPoolExecutor(_AT_ONCE, "blobs") as pool:
@@ -162,6 +180,17 @@ class BucketStore(BlobStore):
         """Ends uploads in parts that were broken off: a store keeps their parts, which no list shows."""
         if aborted := self.bucket.abort_older(age):
             _log.info("uploads_to_bucket_aborted", count=aborted)
+
+
+def _lent(of: str) -> str:
+    """The folder of copies; no key of a blob begins like it.
+
+    Raises:
+        ValueError: it is no name of letters, digits and dashes.
+    """
+    if not _NAME.fullmatch(of):
+        raise ValueError("copies are lent under a name of letters, digits and dashes")
+    return f"inputs/{of}"
 
 
 def key_of(digest: str) -> str:

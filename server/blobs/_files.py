@@ -67,6 +67,16 @@ class FileStore(BlobStore):
     def link(self, digest: str, seconds: float) -> None:
         """None: nobody else serves these files."""
 
+    def lend(self, of: str, path: Path, sha256: str, seconds: float) -> None:
+        """None: nobody else serves these files."""
+
+    def lenders(self) -> set[str]:
+        """None."""
+        return set()
+
+    def forget_lent(self, of: str) -> None:
+        """Nothing was copied."""
+
     def bring(self, wanted: Mapping[Path, str]) -> None:
         """Copies blobs to files that are not there yet; FileNotFoundError where one is not stored."""
         for path, digest in wanted.items():

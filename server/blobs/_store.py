@@ -92,6 +92,21 @@ class BlobStore(ABC):
         """An address at which whoever has it may read this one blob for so long; None where there is none."""
 
     @abstractmethod
+    def lend(self, of: str, path: Path, sha256: str, seconds: float) -> str | None:
+        """An address at which a copy of this file may be read for so long; None where there is none, or none yet.
+
+        of: whose it is; `forget_lent` removes all copies that are lent under this name.
+        """
+
+    @abstractmethod
+    def lenders(self) -> set[str]:
+        """The names under which copies are lent."""
+
+    @abstractmethod
+    def forget_lent(self, of: str) -> None:
+        """Removes every copy that was made to be lent under this name."""
+
+    @abstractmethod
     def bring(self, wanted: Mapping[Path, str]) -> None:
         """Writes blobs to files that are not there yet; FileNotFoundError where one is not stored."""
 

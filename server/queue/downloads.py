@@ -65,6 +65,15 @@ def _sent(blobs: BlobStore, digest: str) -> Iterator[Piece]:
         raise
 
 
+def lent(blobs: BlobStore, whose: str, path: Path, sha256: str) -> str | None:
+    """An address at which a copy of an input may be read for a moment; None where the server has to send it."""
+    try:
+        return blobs.lend(whose, path, sha256, LINK_SECONDS)
+    except BlobsAway as away:
+        _log.warning("input_not_lent", why=away.why)
+        return None
+
+
 def _gone() -> DataMissing:
     said = "The server no longer has this file; its admin has to restore it."
     return DataMissing(ErrorCode.DATA_MISSING, said)

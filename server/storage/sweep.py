@@ -26,6 +26,7 @@ from server.blobs import LOCK, BlobsAway, BlobStore
 from server.consignments import incoming
 from server.consignments import service as consignments
 from server.database import SessionFactory, unit_of_work
+from server.datasets.models import Dataset, DatasetState
 from server.errors import DataMissing
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.outputs import case_run_of
@@ -123,7 +124,7 @@ def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE,
     """
     age = max(age, timedelta(seconds=_MOMENT))
     before = time.time() - age.total_seconds()
-    _tidy(settings.blobs)
+    _tidy(sessions, settings.blobs)
     swept = _forget_outputs(sessions, settings.blobs, dry)
     for found in settings.blobs.stored(before=before):
         old = [*found.items()]
@@ -137,10 +138,20 @@ def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE,
     return swept
 
 
-def _tidy(blobs: BlobStore) -> None:
-    """What killed processes left half done in the store; one that does not let us look is swept all the same."""
+def _tidy(sessions: SessionFactory, blobs: BlobStore) -> None:
+    """What killed processes left half done in the store, and copies of inputs whose version was dropped elsewhere.
+
+    A store that does not let us look is swept all the same.
+    """
     try:
         blobs.tidy(AGE)
+        if lenders := blobs.lenders():
+            with unit_of_work(sessions) as session:
+                dropped = session.scalars(
+                    select(Dataset.folder).where(Dataset.state == DatasetState.DROPPED)
+                ).all()
+            for name in lenders.intersection(Path(folder).name for folder in dropped):
+                blobs.forget_lent(name)
     except BlobsAway as away:
         _log.warning("blobs_not_tidied", why=away.why)
 

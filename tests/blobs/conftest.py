@@ -113,6 +113,7 @@ def settings(
             "requests_per_address": 1_000_000,
             "BLOBS_URL": f"s3://{place.bucket}/{place.prefix}",
             "blobs_endpoint": network.endpoint,
+            "blobs_inputs": True,
             "blobs_access_key": place.access_key,
             "blobs_secret_key": SecretStr(place.secret_key),
         }

@@ -1,8 +1,10 @@
 """Run workers and the store: what a lease covers, from where their host may take it, and what becomes of failures."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -10,9 +12,18 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from contract.leases import BLOB_ADDRESS, Lease
-from server.blobs import FileStore, store_of
+from server.app import create_app
+from server.blobs import BlobsAway, FileStore, store_of
+from server.database import unit_of_work
+from server.datasets.models import Dataset, DatasetState
+from server.evaluations.models import CaseRun
+from server.settings import Settings
+from server.storage.sweep import sweep
+from server.versions.service import drop
 from tests.blobs.proxy import Proxy, Weather, through
 from tests.blobs.servers import S3Server, swift
+from tests.blobs.test_platform import CLOSED
+from tests.server.conftest import serving
 from tests.server.lab import Entrant, FakeWorker, Lab
 from worker.run.config import RunConfig
 from worker.run.direct import DirectStore, StoreFailed
@@ -84,6 +95,84 @@ def test_a_host_that_was_told_nothing_has_them_from_the_server(
     client(None).fetch_blob(lease, LAYER, tmp_path / "layer")
     assert (tmp_path / "layer").read_bytes() == CONTENT
     assert (_asked_of_store(network, signed=True), _asked_of_store(network, signed=False)) == (0, 1)
+
+
+def _fetched(client: LeaseClient, lease: Lease, target: Path) -> bytes:
+    client.fetch_input(lease, "t1w", target)
+    return target.read_bytes()
+
+
+def _copies(lab: Lab, lease: Lease) -> set[str]:
+    """The digests of the inputs that lie in the bucket for the version of the leased case."""
+    with unit_of_work(lab.sessions) as session:
+        folder = Path(session.get_one(CaseRun, lease.case_run).evaluation.dataset.folder).name
+    store: Any = lab.settings.blobs
+    pages = store.bucket.list(f"inputs/{folder}")
+    return {row["path"].rpartition("/")[2] for page in pages for row in page}
+
+
+def _wait_for_copy(lab: Lab, lease: Lease) -> None:
+    until = time.monotonic() + 60
+    while not _copies(lab, lease):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_the_second_host_has_an_input_from_a_copy_in_the_store(
+    worker: FakeWorker, lab: Lab, client: Clients, network: Proxy, tmp_path: Path
+) -> None:
+    lease = _lease(worker)
+    content = _fetched(client(network.endpoint), lease, tmp_path / "first")
+    assert content.startswith(b"voxels of case")
+    _wait_for_copy(lab, lease)
+    assert _copies(lab, lease) == {lease.inputs["t1w"].sha256}
+    network.weather = Weather()
+    assert _fetched(client(network.endpoint), lease, tmp_path / "second") == content
+    (asked,) = (line for line in network.weather.seen if "X-Amz-Signature" in line)
+    assert lease.inputs["t1w"].sha256 in asked
+    assert "sub-" not in asked, "an address names no case"
+    network.weather = CLOSED
+    assert _fetched(client(network.endpoint), lease, tmp_path / "third") == content
+    assert _fetched(client(None), lease, tmp_path / "fourth") == content
+
+
+def test_no_input_is_copied_unless_an_admin_said_that_it_may_lie_there(
+    worker: FakeWorker, lab: Lab, settings: Settings
+) -> None:
+    lease = worker.take()
+    with serving(create_app(settings.model_copy(update={"blobs_inputs": False}))) as url:
+        answer = httpx.get(
+            f"{url}/api/v1/worker/leases/{lease['case_run']}/inputs/t1w",
+            params={"claim_no": lease["claim_no"], "direct": "true"},
+            headers={"Authorization": worker.http.headers["Authorization"]},
+        )
+    assert (answer.status_code, answer.content[:6]) == (200, b"voxels")
+    assert _copies(lab, Lease.model_validate(lease)) == set()
+
+
+def test_a_version_that_is_dropped_has_no_copy_left_and_none_goes_while_the_store_is_away(
+    lab: Lab, network: Proxy, tmp_path: Path
+) -> None:
+    dataset, later = lab.dataset("task3"), lab.dataset("task3")
+    with unit_of_work(lab.sessions) as session:
+        folder = Path(session.get_one(Dataset, dataset).folder).name
+        kept = Path(session.get_one(Dataset, later).folder).name
+    path = tmp_path / "voxels"
+    path.write_bytes(b"voxels")
+    store: Any = lab.settings.blobs
+    for name in (folder, kept):
+        store.bucket.put(f"inputs/{name}/{'0' * 64}", path)
+    network.weather = CLOSED
+    with unit_of_work(lab.sessions) as session, pytest.raises(BlobsAway):
+        drop(session, session.get_one(Dataset, dataset), settings=lab.settings, actor="tests")
+    network.weather = Weather()
+    with unit_of_work(lab.sessions) as session:
+        assert session.get_one(Dataset, dataset).state == DatasetState.SUPERSEDED
+        drop(session, session.get_one(Dataset, dataset), settings=lab.settings, actor="tests")
+    assert {folder, kept} & store.lenders() == {kept}
+    store.bucket.put(f"inputs/{folder}/{'0' * 64}", path)  # as where it was dropped by whoever knew no bucket
+    sweep(lab.sessions, lab.settings)
+    assert {folder, kept} & store.lenders() == {kept}
 
 
 def test_an_address_is_given_for_what_the_lease_covers_and_for_nothing_else(

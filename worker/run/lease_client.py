@@ -192,8 +192,13 @@ class LeaseClient:
         self._call("POST", lease, "release", json=_json(Release(fault=fault, detail=detail[:_MOST_SAID])))
 
     def fetch_input(self, lease: Lease, key: str, target: Path) -> None:
-        """Downloads one input; Damaged unless it has the announced digest."""
-        self._download(lease, f"inputs/{key}", target, lease.inputs[key].sha256)
+        """Downloads one input, from a copy in the store where this host may ask it.
+
+        Raises:
+            Damaged: it does not have the announced digest.
+        """
+        file = lease.inputs[key]
+        self._fetch(lease, f"inputs/{key}", target, file.sha256, file.size)
 
     def fetch_blob(self, lease: Lease, digest: str, target: Path) -> None:
         """Downloads a layer or the config of the image, from the store itself where this host may ask it.
@@ -202,14 +207,18 @@ class LeaseClient:
             Damaged: it does not have this digest.
         """
         sha256 = digest.removeprefix("sha256:")
-        address = self._download(lease, f"blobs/{digest}", target, sha256, direct=self._store.is_open)
+        self._fetch(lease, f"blobs/{digest}", target, sha256, _largest(lease, digest))
+
+    def _fetch(self, lease: Lease, what: str, target: Path, sha256: str, limit: int) -> None:
+        """Brings a file from wherever the server says; where the store fails, from the server."""
+        address = self._download(lease, what, target, sha256, direct=self._store.is_open)
         if address is None:
             return
         try:
-            self._store.fetch(address, target, sha256, _largest(lease, digest))
+            self._store.fetch(address, target, sha256, limit)
         except StoreFailed as failed:
-            _log.warning("blob_not_from_store", digest=digest, why=in_line(str(failed)[:500]))
-            self._download(lease, f"blobs/{digest}", target, sha256)
+            _log.warning("not_from_store", what=what, why=in_line(str(failed)[:500]))
+            self._download(lease, what, target, sha256)
 
     def _call(self, method: str, lease: Lease, what: str, **arguments: Any) -> httpx.Response:
         response = self._http.request(
