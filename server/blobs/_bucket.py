@@ -139,7 +139,7 @@ class Bucket:
 
     def list(self, under: str | None = None) -> Iterator[builtins.list[dict[str, Any]]]:
         """All objects, or those in a folder, page by page."""
-        pages = obstore.list(self._quick, under, chunk_size=_PAGE)
+        pages = obstore.list(self._steady, under, chunk_size=_PAGE)
         while True:
             with self._said():
                 page = next(pages, None)

@@ -14,6 +14,7 @@ from server.blobs._store import BlobStore, BlobWriter, Taken, lost_output, name_
 from server.disk import closed
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
+_NAME = re.compile(r"[0-9a-f]{64}")
 _PIECE = 1 << 20
 
 
@@ -121,6 +122,8 @@ class FileStore(BlobStore):
         for folder in self.folders():
             found = {}
             for path in folder.iterdir():
+                if not _NAME.fullmatch(path.name):
+                    continue  # somebody else's, and no blob
                 try:
                     state = path.lstat()
                 except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -178,6 +179,19 @@ def test_files_have_no_links(tmp_path: Path) -> None:
     assert store.link(store.put(b"a layer"), 60) is None
 
 
+def test_what_somebody_else_put_there_is_no_blob_and_stays(
+    server: S3Server, stores: Stores, tmp_path: Path
+) -> None:
+    place, files = server.bucket(), FileStore(tmp_path / "files")
+    for store in (files, stores(place)):
+        digest = store.put(b"a layer")
+        name = digest.removeprefix("sha256:")
+        for other in (f"{name[:2]}/notes.txt", "README", f"00/{name}"):
+            server.client.put_object(Bucket=place.bucket, Key=place.key(other), Body=b"not ours")
+        (files.path(digest).parent / "notes.txt").write_text("not ours")
+        assert _everything(store) == {digest: 7}
+
+
 def test_installations_share_a_bucket_by_their_prefixes(server: S3Server, stores: Stores) -> None:
     place = server.bucket(prefix="one")
     first, second, whole = (stores(server.place(place.bucket, prefix)) for prefix in ("one", "onetwo", ""))
@@ -208,6 +222,23 @@ def test_parts_of_uploads_that_were_broken_off_are_removed_by_their_age(
 def _uploads(server: S3Server, bucket: str) -> set[str]:
     told = server.client.list_multipart_uploads(Bucket=bucket)
     return {row["UploadId"] for row in told.get("Uploads", ())}
+
+
+def test_a_store_may_want_the_bucket_in_the_name_of_its_host(
+    on_moto: S3Server, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name leads nowhere here, so moto is the proxy too, and takes the bucket from the host that is asked for."""
+    path_style = on_moto.bucket()
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, on_moto.endpoint)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    store = stores(replace(path_style, endpoint="http://s3.amazonaws.com", path_style=False))
+    digest = store.put(b"a layer")
+    assert (store.size(digest), store.has(MISSING)) == (7, False)
+    assert str(store.link(digest, 60)).startswith(f"http://{path_style.bucket}.s3.amazonaws.com/")
+    store.tidy(timedelta(days=1))
+    assert stores(path_style).has(digest)
 
 
 def test_a_bucket_that_does_not_exist_is_away_and_not_empty(server: S3Server, stores: Stores) -> None:
