@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from benchmarks.support.compare import Comparison, Side
 from benchmarks.support.services import installation
 from benchmarks.support.waiting import fill
+from server.blobs import FileStore
 from server.database import unit_of_work
 from server.evaluations.models import CaseRun
 from server.evaluations.receipt_keys import require_own_key
@@ -85,7 +86,7 @@ def _fill(settings: Settings) -> None:
     sessions.kw["bind"].dispose()
     for id_ in ids:
         content = f"{id_}\n".encode()
-        path = settings.blobs.path(f"sha256:{hashlib.sha256(content).hexdigest()}")
+        path = FileStore(settings.data / "blobs").path(f"sha256:{hashlib.sha256(content).hexdigest()}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 

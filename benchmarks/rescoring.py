@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -86,8 +85,9 @@ def _lay_out(folder: Path, evaluation: Evaluation, settings: Settings) -> None:
     predictions.mkdir(parents=True)
     (folder / "challenge.json").write_text(json.dumps(evaluation.spec_version.content), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(inputs_manifest(evaluation.dataset)), encoding="utf-8")
-    for case in evaluation.runs:
-        shutil.copyfile(settings.blobs.path(str(case.output)), predictions / f"{case.case.name}{suffix}")
+    settings.blobs.bring(
+        {predictions / f"{case.case.name}{suffix}": str(case.output) for case in evaluation.runs}
+    )
 
 
 def _command(folder: Path, board: str, references: Path) -> list[str]:

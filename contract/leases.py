@@ -47,6 +47,8 @@ _WholeTask = Annotated[Task, PlainSerializer(_whole, return_type=dict[str, Any])
 _SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any]), _Any]
 
 
+BLOB_ADDRESS = "Proctor-Blob-Address"
+"""The header, of an answer without content, that says where in the store of blobs a run worker may read one."""
 DRAINING = "Proctor-Draining"
 """Header of the answer to a slot that is leased nothing because it drains: a sentence for its log."""
 

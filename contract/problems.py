@@ -19,6 +19,10 @@ class ErrorCode(StrEnum):
 
     # the request itself
     BAD_REQUEST = "bad_request", "the request cannot be read, as where its body is no JSON"
+    BLOBS_AWAY = (
+        "blobs_away",
+        "the server's blob store does not answer; nothing is lost, try again after Retry-After",
+    )
     BODY_TOO_LARGE = "body_too_large", "the body has more bytes than this operation takes"
     BODY_TOO_SLOW = "body_too_slow", "the body did not come in time"
     BUSY = "busy", "nothing was done, for the server has too much to do; try again after Retry-After"
@@ -267,6 +271,7 @@ class ErrorCode(StrEnum):
     WEBHOOK_EXISTS = "webhook_exists", "there is a webhook with this address"
     WEBHOOK_KIND = "webhook_kind", "whose webhook it is is never told of such a kind"
     # run workers and the installation
+    BLOB_DAMAGED = "blob_damaged", "the server's blob store gives other bytes of a file than it took"
     DATA_MISSING = "data_missing", "a file or report that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"
     LOCAL_WORKER = (

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from contract.problems import ErrorCode
 from server import requests, strangers
+from server.blobs import BlobsAway
 from server.disk import storage_full
 from server.errors import Problem, busy, database_away
 from server.headers import complete
@@ -99,6 +100,8 @@ def answer_to(request: Request, problem: Problem) -> Response:
 
 def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - FastAPI routes by type
+    if isinstance(error, BlobsAway):
+        _log.error("blobs_away", method=request.method, path=request.url.path, why=error.why)
     return answer_to(request, error)
 
 

@@ -1,6 +1,7 @@
 """Settings of a server or score worker, from the environment only."""
 
 import os
+from dataclasses import replace
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.metrics import MetricsAddress
-from server.blobs import BlobStore
+from server.blobs import BlobStore, BucketPlace, FileStore, store_of
 from server.disk import Room, Share, closed
 from server.mail_server import mail_server
 from server.providers import Provider
@@ -82,7 +83,52 @@ class Outgoing(BaseSettings):
         return self
 
 
-class Settings(Outgoing):
+class BlobSettings(BaseSettings):
+    """Where the blobs are: in the bucket that `blobs_url` names, or without it in files.
+
+    What begins alike is how the bucket's store is asked: `blobs_patience` is how many seconds a piece may take.
+    With `blobs_inputs` copies of inputs lie there too, from which run workers take them.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
+
+    blobs_url: Annotated[str | None, Field(validation_alias="BLOBS_URL"), BeforeValidator(_given)] = None
+    blobs_endpoint: Annotated[str | None, BeforeValidator(_given)] = None
+    blobs_region: str = "us-east-1"
+    blobs_access_key: Annotated[str | None, BeforeValidator(_given)] = None
+    blobs_secret_key: Annotated[SecretStr | None, BeforeValidator(_given)] = None
+    blobs_path_style: bool = True
+    blobs_inputs: bool = False
+    blobs_patience: Annotated[float, Field(gt=0, le=600)] = 80.0
+
+    @model_validator(mode="after")
+    def _bucket_can_be_asked(self) -> Self:
+        self.blobs_place  # noqa: B018 - raises where the settings name none
+        return self
+
+    @property
+    def blobs_place(self) -> BucketPlace | None:
+        """The bucket that holds the blobs; None where they are files of this machine.
+
+        Raises:
+            ValueError: the settings name none, or not who asks for it.
+        """
+        if self.blobs_url is None:
+            return None
+        if self.blobs_access_key is None or self.blobs_secret_key is None:
+            raise ValueError("BLOBS_URL needs PROCTOR_BLOBS_ACCESS_KEY and PROCTOR_BLOBS_SECRET_KEY")
+        place = BucketPlace.at(
+            self.blobs_url,
+            self.blobs_endpoint,
+            self.blobs_region,
+            self.blobs_access_key,
+            self.blobs_secret_key.get_secret_value(),
+            path_style=self.blobs_path_style,
+        )
+        return replace(place, patience=self.blobs_patience)
+
+
+class Settings(Outgoing, BlobSettings):
     """What a host that may see references and the database is told.
 
     `data` holds inputs, references, blobs and uploads; `secret_key` keys pseudonyms and receipts;
@@ -100,7 +146,7 @@ class Settings(Outgoing):
     shown at `metrics_address`, or nowhere. `requests_per_token`
     and `requests_per_address`: requests a minute, with a good token or without one. `verify_addresses`: only whose
     address is verified founds or joins a team. `oidc_providers`: who may vouch for
-    people beside their passwords, see `server.providers`.
+    people beside their passwords, see `server.providers`. Blobs are files in `data` unless they are in a bucket.
     """
 
     data: Path
@@ -150,7 +196,11 @@ class Settings(Outgoing):
     @property
     def blobs(self) -> BlobStore:
         """The content-addressed store of image layers and outputs, as outputs may fill it."""
-        return BlobStore(self.data / "blobs", self.room(Share.RESULTS))
+        return self.blobs_within(self.room(Share.RESULTS))
+
+    def blobs_within(self, room: Room) -> BlobStore:
+        """The same, with another bound of what this machine's disk takes for it."""
+        return store_of(self.blobs_place, FileStore(self.data / "blobs", room))
 
     def room(self, share: Share, folder: Path | None = None) -> Room:
         """What may still be written for such things, in `folder` or where they usually lie."""

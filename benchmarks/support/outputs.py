@@ -17,6 +17,7 @@ from evaluator import outputs
 from evaluator.outputs import LabelMap, Value
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Task, load_challenge, merge, parse_challenge
+from server.blobs import FileStore
 from server.challenges.models import Challenge
 from server.challenges.service import apply
 from server.datasets.models import Case, Dataset
@@ -150,7 +151,7 @@ def _dataset(session: Session, challenge: Challenge, task: str, cases: int) -> D
 def _stored(settings: Settings, content: bytes) -> str:
     """As the store has it, but for its way to the disk, which would take longest."""
     digest = "sha256:" + hashlib.sha256(content).hexdigest()
-    path = settings.blobs.path(digest)
+    path = FileStore(settings.data / "blobs").path(digest)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return digest

@@ -183,7 +183,7 @@ def fail(
 
 
 def put_back(session: Session, evaluation_id: EvaluationId, claim_no: int) -> None:
-    """Scoring waits a minute because the disk has no room for it, which is held against nobody."""
+    """Scoring waits a minute because the disk has no room for it, or the blobs are away: held against nobody."""
     try:
         evaluation = _locked(session, evaluation_id, claim_no)
     except Conflict:

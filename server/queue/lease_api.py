@@ -5,6 +5,7 @@ heartbeat, which is for several, answers which of them are.
 """
 
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from contract.bounds import MOST_INT
 from contract.ids import CaseRunId
 from contract.leases import (
+    BLOB_ADDRESS,
     DRAINING,
     CaseLease,
     Finish,
@@ -46,13 +48,18 @@ from server.front.threads import in_stream_thread
 from server.images.models import Image
 from server.queue import batches, leases, reads, slots
 from server.queue.claim import Leased, claim
-from server.queue.downloads import Download, download, file_of
+from server.queue.downloads import LINK_SECONDS, Download, blob_download, download, file_of, lent
 from server.settings import Settings
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
 _log = structlog.get_logger()
 
 
+_ELSEWHERE: dict[int | str, dict[str, Any]] = {
+    204: {
+        "description": f"With `direct`: `{BLOB_ADDRESS}` says where in the store it can be read for two minutes"
+    }
+}
 ClaimNo = Annotated[int, Query(ge=1, le=MOST_INT)]
 
 
@@ -153,30 +160,56 @@ def heartbeat(
     return LostLeases(lost=[HeldLease(case_run=claim.case_run, claim_no=claim.claim_no) for claim in lost])
 
 
-@router.get("/leases/{case_run}/inputs/{key}", response_class=Download, responses=file_of("application/gzip"))
-def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: Name) -> Download:
-    """One input file of the leased case."""
+@router.get(
+    "/leases/{case_run}/inputs/{key}",
+    response_class=Download,
+    responses=file_of("application/gzip") | _ELSEWHERE,
+)
+def get_input(
+    session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: Name, direct: bool = False
+) -> Response:
+    """One input file of the leased case.
+
+    direct: who asks takes an address in the store of blobs in its place, where copies of inputs lie in one.
+    """
     run = service.lock_run(session, claim)
     if key not in run.case.files:
         raise NotFound(ErrorCode.UNKNOWN_INPUT, f"This case has no input {key!r}.")
-    reads.note(session, run, "case", run.case_id, run.case.files[key]["size"])
-    return download(settings.inputs / run.case.files[key]["path"], "application/gzip")
+    file = run.case.files[key]
+    reads.note(session, run, "case", run.case_id, file["size"])
+    path = settings.inputs / file["path"]
+    if direct and settings.blobs_inputs and path.is_file():
+        whose = Path(run.evaluation.dataset.folder).name
+        if (link := lent(settings.blobs, whose, path, file["sha256"])) is not None:
+            return _elsewhere(link)
+    return download(path, "application/gzip")
+
+
+def _elsewhere(link: str) -> Response:
+    return Response(status_code=204, headers={BLOB_ADDRESS: link, "Cache-Control": "no-store"})
 
 
 @router.get(
     "/leases/{case_run}/blobs/{digest}",
     response_class=Download,
-    responses=file_of("application/octet-stream"),
+    responses=file_of("application/octet-stream") | _ELSEWHERE,
 )
-def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name) -> Download:
-    """A verified layer, or the config, of the leased case's image."""
+def get_blob(
+    session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name, direct: bool = False
+) -> Response:
+    """A verified layer, or the config, of the leased case's image.
+
+    direct: who asks takes an address in the store's place, where blobs lie in one.
+    """
     run = service.lock_run(session, claim)
     facts = session.get_one(Image, run.evaluation.image_id).facts
     if digest not in facts.blobs:
         raise NotFound(ErrorCode.UNKNOWN_BLOB, "This blob is not part of the leased case's image.")
-    file = blobs.path(digest)
-    reads.note(session, run, "image", run.evaluation.image_id, file.stat().st_size if file.is_file() else 0)
-    return download(file, "application/octet-stream")
+    size = blobs.sizes([digest]).get(digest)
+    reads.note(session, run, "image", run.evaluation.image_id, size or 0)
+    if direct and size is not None and (link := blobs.link(digest, LINK_SECONDS)) is not None:
+        return _elsewhere(link)
+    return blob_download(blobs, digest, size)
 
 
 @router.put(

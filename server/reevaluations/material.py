@@ -83,15 +83,13 @@ def outcomes(
             CaseRun.verdict,
             CaseRun.output,
         ).where(CaseRun.evaluation_id.in_(ids), CaseRun.status == CaseStatus.DONE)
-    )
+    ).all()
     found: dict[EvaluationId, dict[str, Outcome]] = defaultdict(dict)
-    there: dict[str, bool] = {}
+    there = blobs.sizes({row.output for row in rows if row.output is not None})
     for run, position, evaluation, case, verdict, output in rows:
         name, inputs = known[case]
-        if output is not None and output not in there:
-            there[output] = blobs.path(output).is_file()
         # A case that failed has no output, and that is its outcome.
-        stored = verdict != VALID if output is None else there[output]
+        stored = verdict != VALID if output is None else output in there
         found[evaluation][name] = Outcome(run, position, inputs, stored, output is not None)
     return found
 

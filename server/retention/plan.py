@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -210,14 +210,6 @@ def _take_blobs(session: Session, digests: set[str], settings: Settings, chosen:
     fresh = sorted(digests - chosen.blobs.keys())
     images: list[ImageId] = [image.id for image in chosen.images]
     still = named(session, fresh, but_images=images, but_runs=chosen.outputs)
-    sizes = dict(_sizes(settings, (digest for digest in fresh if digest not in still)))
+    sizes = settings.blobs.sizes([digest for digest in fresh if digest not in still])
     chosen.blobs |= sizes
     return sum(sizes.values())
-
-
-def _sizes(settings: Settings, digests: Iterable[str]) -> Iterator[tuple[str, int]]:
-    for digest in digests:
-        try:
-            yield digest, settings.blobs.size(digest)
-        except FileNotFoundError:
-            continue

@@ -115,14 +115,14 @@ def finish(sessions: SessionFactory, certificate_id: UUID, *, settings: Settings
     """
     with unit_of_work(sessions) as session:
         blobs = session.get_one(DeletionCertificate, certificate_id).blobs
-    gone = [digest for digest in blobs if settings.blobs.path(digest).exists()]
+    gone = sorted(settings.blobs.sizes(blobs))
     swept = Swept()
     for start in range(0, len(gone), _AT_ONCE):
         swept += discard(sessions, settings.blobs, gone[start : start + _AT_ONCE], before=time.time())
     with unit_of_work(sessions) as session:
         row = session.get_one(DeletionCertificate, certificate_id, with_for_update=True)
         if row.signature is None:
-            removed = sorted(digest for digest in blobs if not settings.blobs.path(digest).exists())
+            removed = sorted({*blobs} - settings.blobs.sizes(blobs).keys())
             row.statement = row.statement | {
                 "at": now(session).isoformat(),
                 "blobs": len(removed),

@@ -22,10 +22,11 @@ from sqlalchemy.orm import Session
 from contract.ids import CaseRunId, ImageId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
-from server.blobs import LOCK, BlobStore
+from server.blobs import LOCK, BlobsAway, BlobStore
 from server.consignments import incoming
 from server.consignments import service as consignments
 from server.database import SessionFactory, unit_of_work
+from server.datasets.models import Dataset, DatasetState
 from server.errors import DataMissing
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.outputs import case_run_of
@@ -79,20 +80,10 @@ def discard(sessions: SessionFactory, blobs: BlobStore, digests: Sequence[str], 
             return Swept()
         with unit_of_work(sessions) as session:
             removing(session)
-            taken = [
-                blobs.take_unused(digest, before=before) for digest in set(digests) - named(session, digests)
-            ]
+            taken = blobs.take(set(digests) - named(session, digests), before=before)
         # Only now, for large files take seconds, and verdicts that name outputs would wait for them.
-        return sum((_deleted(path) for path in taken if path is not None), Swept())
-
-
-def _deleted(file: Path) -> Swept:
-    try:
-        size = file.lstat().st_size
-        file.unlink()
-    except FileNotFoundError:
-        return Swept()  # another sweep took it for a leftover, and counts it
-    return Swept(blobs=1, bytes=size)
+        sizes = [size for delete in taken if (size := delete()) is not None]
+        return Swept(blobs=len(sizes), bytes=sum(sizes))
 
 
 def discard_removed(sessions: SessionFactory, blobs: BlobStore, digests: Sequence[str]) -> None:
@@ -101,6 +92,8 @@ def discard_removed(sessions: SessionFactory, blobs: BlobStore, digests: Sequenc
         discard(sessions, blobs, digests, before=time.time())
     except OperationalError as error:
         _log.warning("blobs_left_to_the_sweep", error=type(error.orig).__name__)
+    except BlobsAway as away:
+        _log.warning("blobs_left_to_the_sweep", error=away.why)
 
 
 def named(
@@ -131,10 +124,10 @@ def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE,
     """
     age = max(age, timedelta(seconds=_MOMENT))
     before = time.time() - age.total_seconds()
-    _put_back_removed(settings.blobs)
+    _tidy(sessions, settings.blobs)
     swept = _forget_outputs(sessions, settings.blobs, dry)
-    for folder in settings.blobs.folders():
-        old = [(f"sha256:{file.name}", found[0]) for file, found in _files(folder) if found[1] < before]
+    for found in settings.blobs.stored(before=before):
+        old = [*found.items()]
         for start in range(0, len(old), _AT_ONCE):
             swept += _blobs(sessions, settings.blobs, dict(old[start : start + _AT_ONCE]), age, dry)
     for path in _leftovers(sessions, settings):
@@ -143,6 +136,24 @@ def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE,
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         swept += Swept(files=1, bytes=size)
     return swept
+
+
+def _tidy(sessions: SessionFactory, blobs: BlobStore) -> None:
+    """What killed processes left half done in the store, and copies of inputs whose version was dropped elsewhere.
+
+    A store that does not let us look is swept all the same.
+    """
+    try:
+        blobs.tidy(AGE)
+        if lenders := blobs.lenders():
+            with unit_of_work(sessions) as session:
+                dropped = session.scalars(
+                    select(Dataset.folder).where(Dataset.state == DatasetState.DROPPED)
+                ).all()
+            for name in lenders.intersection(Path(folder).name for folder in dropped):
+                blobs.forget_lent(name)
+    except BlobsAway as away:
+        _log.warning("blobs_not_tidied", why=away.why)
 
 
 def _forget_outputs(sessions: SessionFactory, blobs: BlobStore, dry: bool) -> Swept:
@@ -163,8 +174,8 @@ def _forget_outputs(sessions: SessionFactory, blobs: BlobStore, dry: bool) -> Sw
                 session.execute(update(CaseRun).where(gone).values(output=None))
         digests = {run.output for run in found}
         if dry or not found:
-            sizes = [blobs.size(digest) for digest in digests if blobs.path(digest).is_file()]
-            return swept + Swept(blobs=len(sizes), bytes=sum(sizes))
+            sizes = blobs.sizes(digests)
+            return swept + Swept(blobs=len(sizes), bytes=sum(sizes.values()))
         swept += discard(sessions, blobs, list(digests), before=time.time())
 
 
@@ -225,14 +236,6 @@ def _is_scored(session: Session, name: str) -> bool:
         Evaluation.scoring_lease_until > func.clock_timestamp(),
     )
     return session.scalar(held) is not None
-
-
-def _put_back_removed(blobs: BlobStore) -> None:
-    """A sweep that was killed between a blob's renaming and its decision decides nothing."""
-    for path, _ in _files(blobs.root / "incoming"):
-        if path.name.startswith("removed-"):
-            target = blobs.path("sha256:" + path.name.removeprefix("removed-"))
-            path.replace(target)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, tuple[int, float]]]:

@@ -72,14 +72,14 @@ def renew_check(session: Session, upload: Upload) -> None:
     held.check_lease_until = func.now() + CHECK_LEASE
 
 
-def put_back(session: Session, upload: Upload) -> None:
-    """A check that came to no end is tried again in a minute.
+def put_back(session: Session, upload: Upload, *, counts: bool = True) -> None:
+    """A check that came to no end is tried again in a minute; `counts`: it may have been the archive's doing.
 
     Raises:
         Conflict: the lease was lost to another checker.
     """
     held = _held(session, upload)
-    held.check_faults += 1
+    held.check_faults += counts
     _let_go(held, func.now() + CHECK_PAUSE)
 
 

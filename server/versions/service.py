@@ -272,6 +272,7 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
     settings.blobs.require_no_backup()
     trees = Trees.of(settings, Path(dataset.folder))
     size = trees.size(own=True)
+    settings.blobs.forget_lent(trees.folder.name)  # before its row says that it is gone; they are copies only
     dataset.move_to(session, DatasetState.DROPPED, actor=actor)
     after_commit(session, trees.remove)
     return size

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from sandbox.archive import ArchiveInvalid, BlobWriter, HashOnly, check_archive
-from server.blobs import BlobStore
+from server.blobs import FileStore
 from tests.hostile.tiny import entry, file, layer
 from tests.sandbox.archives import Members, config, digest, legacy, pack
 from worker.score.check import CheckEnded, allowance, check
@@ -234,8 +234,8 @@ def test_a_check_has_bounds_on_files_memory_and_time(tmp_path: Path) -> None:
     path = tmp_path / "image.tar"
     os.mkfifo(path)
     program = (
-        "import sys, pathlib; from server.blobs import BlobStore; from worker.score.check import check;"
-        f"check(pathlib.Path({str(path)!r}), limit=2**20, blobs=BlobStore(pathlib.Path({str(tmp_path)!r})), "
+        "import sys, pathlib; from server.blobs import FileStore; from worker.score.check import check;"
+        f"check(pathlib.Path({str(path)!r}), limit=2**20, blobs=FileStore(pathlib.Path({str(tmp_path)!r})), "
         "calls=(), seconds=77)"
     )
     starter = subprocess.Popen(
@@ -282,7 +282,7 @@ def _wait(holds: Callable[[], Any]) -> Any:
 
 
 def test_a_check_that_has_to_end_removes_what_it_wrote_though_its_time_is_over(tmp_path: Path) -> None:
-    path, blobs = tmp_path / "image.tar", BlobStore(tmp_path / "blobs")
+    path, blobs = tmp_path / "image.tar", FileStore(tmp_path / "blobs")
     path.write_bytes(pack(packed(*[records(MIB - 600)] * 30, header("a"))))
     assert allowance(path.stat().st_size, LIMIT) < 70
     with pytest.raises(CheckEnded):

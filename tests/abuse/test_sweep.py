@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import OperationalError
 
-from server.blobs import BlobStore
+from server.blobs import FileStore
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
 from server.images.models import Image
@@ -34,7 +34,7 @@ def _age(path: Path, seconds: float = DAYS) -> None:
     os.utime(path, (time.time() - seconds,) * 2)
 
 
-def _old_blob(blobs: BlobStore, content: bytes) -> str:
+def _old_blob(blobs: FileStore, content: bytes) -> str:
     digest = blobs.put(content)
     _age(blobs.path(digest))
     return digest
@@ -113,7 +113,7 @@ def test_outputs_of_an_evaluation_that_has_just_been_cancelled_stay_for_an_hour(
 
 
 def test_whoever_finds_a_blob_before_it_goes_keeps_it(tmp_path: Path) -> None:
-    blobs = BlobStore(tmp_path)
+    blobs = FileStore(tmp_path)
     digest = _old_blob(blobs, b"a layer")
     before = time.time() - 3600
     assert blobs.has(digest)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from contract.images import ImageFacts
 from contract.statuses import UploadStatus
 from sandbox.archive import ArchiveInvalid
-from server.blobs import BlobStore
+from server.blobs import FileStore
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
 from server.settings import Settings
@@ -87,7 +87,7 @@ def test_a_server_without_squashfs_tools_says_that_it_is_not_the_image(
 
 def test_a_check_that_takes_too_long_is_ended_and_leaves_nothing(tmp_path: Path) -> None:
     """A gigabyte of zeros, which is a hole on the disk, and a second to read it in."""
-    path, blobs = tmp_path / "image.tar", BlobStore(tmp_path / "blobs")
+    path, blobs = tmp_path / "image.tar", FileStore(tmp_path / "blobs")
     small = [
         (name, data) for name, data in legacy(LAYER, Layers=["zeros.tar"]).items() if "layer" not in name
     ]
@@ -108,7 +108,7 @@ def test_a_check_whose_process_fails_is_no_verdict(tmp_path: Path) -> None:
     path.write_bytes(pack(legacy(LAYER)))
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(CheckLost, match="Not a directory"):
-        check(path, limit=2**20, blobs=BlobStore(tmp_path / "file"), calls=())
+        check(path, limit=2**20, blobs=FileStore(tmp_path / "file"), calls=())
 
 
 def test_the_time_for_a_check_grows_with_what_it_may_have_to_read() -> None:

@@ -16,7 +16,7 @@ from worker.admin import doctor
 from worker.admin.commands import TOPICS, commands
 from worker.admin.findings import DoctorFinding, FindingState
 from worker.admin.main import collect
-from worker.admin.platform import Platform, run_worker_environment, server_environment, services
+from worker.admin.platform import OF_STORE, Platform, run_worker_environment, server_environment, services
 from worker.admin.slots import SlotShare, deal
 from worker.admin.up import serve
 from worker.embedded.account import SetupError
@@ -97,6 +97,27 @@ def test_run_workers_are_told_neither_database_nor_data_directory(platform: Plat
     assert not {"DATABASE_URL", "PROCTOR_DATA", "PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN"} & set(env)
     assert not any(server["PROCTOR_SECRET_KEY"] in value for value in env.values())
     assert env["PROCTOR_SERVER_URL"] == platform.server_url
+
+
+def test_only_the_server_and_score_workers_are_told_where_the_blobs_are(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in OF_STORE:
+        monkeypatch.setenv(name, f"value of {name}")
+    told = {
+        service.name: OF_STORE[0] in service.env()
+        for service in services(platform)
+        if isinstance(service, Program)
+    }
+    assert {name for name, known in told.items() if known} == {"server", "score-1"}
+    server = server_environment(platform)
+    assert set(OF_STORE) <= server.keys()
+    assert not {value for name, value in server.items() if name in OF_STORE} & {
+        value
+        for service in services(platform)
+        if isinstance(service, Program) and service.name not in ("server", "score-1")
+        for value in service.env().values()
+    }
 
 
 def test_the_order_is_database_migrations_server_token_workers(platform: Platform) -> None:

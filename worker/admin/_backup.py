@@ -23,12 +23,24 @@ _IDS = TypeAdapter(list[UUID])
 _OURS = frozenset((ERASED, "lost+found"))
 
 
+class BucketCount(FileCount):
+    """The blobs of a bucket that a backup lists and does not hold; `place` is where they are."""
+
+    place: str
+
+    @property
+    def said(self) -> str:
+        """How many they are, and where."""
+        size = f"{self.bytes / 1e6:,.1f} MB"
+        return f"not in it, only listed: {self.count:,} blobs with {size} in {self.place}"
+
+
 class BackupManifest(BaseModel):
     """What a backup holds.
 
     version: of the code that made it; audit_head: the last link of the log's chain; revision: of its tables;
     receipt_key: the public key in use; boards: a digest by challenge and phase; files: by tree; sums: sha256 of the
-    list of all files.
+    list of all files; bucket: the blobs that lie in one, and so are not in the backup.
     """
 
     made_at: datetime
@@ -41,6 +53,7 @@ class BackupManifest(BaseModel):
     boards: dict[str, str]
     files: dict[str, FileCount]
     sums: str
+    bucket: BucketCount | None = None
 
     @property
     def said(self) -> str:
@@ -48,7 +61,8 @@ class BackupManifest(BaseModel):
         rows = sum(table.rows for table in self.tables.values())
         count = sum(tree.count for tree in self.files.values())
         size = sum(tree.bytes for tree in self.files.values())
-        return f"{rows:,} rows in {len(self.tables)} tables, {count:,} files with {size / 1e6:,.1f} MB"
+        told = f"{rows:,} rows in {len(self.tables)} tables, {count:,} files with {size / 1e6:,.1f} MB"
+        return told if self.bucket is None else f"{told}; {self.bucket.said}"
 
 
 @contextmanager

@@ -1,25 +1,32 @@
 """The files of a backup: copied, or linked to those of the one before, each with its sha256."""
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from server.blobs import BlobStore, FileStore
 from worker.admin._backup_database import DUMP
 from worker.embedded.account import SetupError
 from worker.embedded.data import make_directory
 
 TREES = ("blobs", "inputs", "references", "secrets")
 """The directories that an installation cannot do without."""
+IN_BUCKET = "blobs/in-bucket.txt"
+"""The list of the blobs that lie in a bucket: this backup holds none of them."""
 _UNFINISHED = "incoming"
 """What the blob store is still writing; it is nothing yet."""
 SUMS = "SHA256SUMS"
 _AT_ONCE = 2**20
+_PAGE = 1000
+_FAR = 10**5  # seconds into the future: every blob, however a store's clock is set
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 _BLOB = re.compile(r"blobs/[0-9a-f]{2}/([0-9a-f]{64})")
 
@@ -103,6 +110,23 @@ class BackupFiles:
         count = self.counts.setdefault(name.split("/")[0], FileCount())
         count.count, count.bytes = count.count + 1, count.bytes + state.st_size
 
+    def note_bucket(self, blobs: BlobStore) -> FileCount | None:
+        """Lists the blobs of a bucket, which are not copied; None where blobs are files.
+
+        Raises:
+            BlobsAway: the bucket cannot be read.
+        """
+        if isinstance(blobs, FileStore):
+            return None
+        path, count = self.folder / IN_BUCKET, FileCount()
+        make_directory(path.parent, 0o700)
+        with path.open("x", encoding="utf-8") as file:
+            for page in blobs.stored(before=time.time() + _FAR):
+                file.writelines(f"{digest} {size}\n" for digest, size in page.items())
+                count.count, count.bytes = count.count + len(page), count.bytes + sum(page.values())
+        self.sums[IN_BUCKET] = sha256_of(path)
+        return count
+
     def damaged(self) -> list[str]:
         """Blobs whose content is not what their name says."""
         named = ((name, _BLOB.fullmatch(name)) for name in self.sums)
@@ -124,6 +148,20 @@ def names_in(data: Path, trees: Sequence[str] = TREES) -> Iterator[str]:
                 if "\n" in name:
                     raise SetupError(f"{data / name!r} has a line break in its name. Rename it.")
                 yield name
+
+
+def missing_in(blobs: BlobStore, listed: Path) -> list[str]:
+    """Those that a backup lists of a bucket and that are not in `blobs`, or have other sizes.
+
+    Raises:
+        BlobsAway: it cannot be asked.
+    """
+    missing = []
+    with listed.open(encoding="utf-8") as file:
+        while rows := [line.split() for line in itertools.islice(file, _PAGE)]:
+            sizes = blobs.sizes([digest for digest, _ in rows])
+            missing += [digest for digest, size in rows if sizes.get(digest) != int(size)]
+    return missing
 
 
 def bytes_to_copy(data: Path, names: Sequence[str], earlier: BackupFiles) -> int:

@@ -16,6 +16,7 @@ from evaluator.version import evaluator_version
 from server.accounts.models import Account
 from server.audit.service import head
 from server.backups import note_backup
+from server.blobs import BlobsAway
 from server.disk import gib
 from server.evaluations.receipts import public_key
 from server.recovery.service import board_digests
@@ -23,6 +24,7 @@ from server.settings import Settings
 from worker.admin._backup import (
     MANIFEST,
     BackupManifest,
+    BucketCount,
     appearing,
     held,
     note_erased,
@@ -102,6 +104,7 @@ def _made(root: Path, settings: Settings, *, keys: bool) -> tuple[Path, BackupMa
             erased = session.scalars(select(Account.id).where(Account.erased_at.is_not(None))).all()
             session.commit()  # what is left to do has nothing to do with the database, and may take hours
             files = _files(fresh, settings, earlier, trees)
+            listed = files.note_bucket(settings.blobs)
             manifest = BackupManifest(
                 made_at=at,
                 version=evaluator_version(),
@@ -113,6 +116,7 @@ def _made(root: Path, settings: Settings, *, keys: bool) -> tuple[Path, BackupMa
                 boards=boards,
                 files=files.counts,
                 sums=files.write(),
+                bucket=BucketCount(**listed.model_dump(), place=settings.blobs.where) if listed else None,
             )
             note_erased(root, [str(person) for person in erased])
             (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=2))
@@ -168,5 +172,7 @@ def sentences(otherwise: str = "The backup is not whole, and none was made.") ->
         yield
     except (SetupError, ServiceError) as error:
         fail(str(error))
+    except BlobsAway as away:
+        fail(f"{away.why} {otherwise}")
     except OSError as error:
         fail(f"{error.filename or 'A file'}: {error.strerror or error}. {otherwise}")

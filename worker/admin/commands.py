@@ -31,6 +31,7 @@ TOPICS = {
             "audit",
             "storage",
             "sweep",
+            "blobs",
             "backup",
             "restore",
         ),

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from contract.challenges import Why
 from evaluator.terminal import Console, agreed
 from server.accounts.principals import OPERATOR
+from server.blobs import BlobsAway
 from server.database import unit_of_work
 from server.errors import Problem
 from server.settings import Settings
@@ -60,6 +61,8 @@ def work(settings: Settings) -> Iterator[Session]:
     try:
         with unit_of_work(sessions) as session:
             yield session
+    except BlobsAway as away:
+        fail(away.why)
     except Problem as problem:
         fail(problem.detail)
     except OperationalError:

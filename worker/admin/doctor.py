@@ -20,6 +20,7 @@ from sandbox.engine import Engine
 from sandbox.engines import SETTING, EngineKind
 from sandbox.faults import EngineFault
 from sandbox.gpu import InstalledGpu, gpus
+from worker.admin.bucket_findings import blob_store
 from worker.admin.findings import DoctorFinding, FindingState, Profile
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
@@ -89,6 +90,7 @@ def examine(data: Path, port: int | None, engine_kind: str | None = None) -> lis
         page_scripts(shelf().scripts),
         graphics(gpus()),
         *storage_lasts(data),
+        *blob_store(),
         *recorded(data),
     ]
 

@@ -25,21 +25,23 @@ SENDING = ("PROCTOR_SMTP_URL", "PROCTOR_MAIL_FROM", "PROCTOR_WEBHOOKS_PRIVATE")
 OF_SERVER = (*SENDING, "PROCTOR_OIDC_PROVIDERS")
 """What may hold a secret that only the server, and of what is sent the courier, has to know."""
 
+OF_STORE = (
+    *("BLOBS_URL", "PROCTOR_BLOBS_ENDPOINT", "PROCTOR_BLOBS_REGION", "PROCTOR_BLOBS_PATH_STYLE"),
+    *("PROCTOR_BLOBS_ACCESS_KEY", "PROCTOR_BLOBS_SECRET_KEY"),
+    *("PROCTOR_BLOBS_PATIENCE", "PROCTOR_BLOBS_INPUTS"),
+)
+"""What only the server and score workers are told: where the blobs are, and the keys to them."""
+
 # What a child keeps of our environment; everything else it needs is named below.
 KEPT = (
     *("PATH", "HOME", "TMPDIR", "DOCKER_HOST", "CONTAINER_HOST", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE"),
-    *(
-        "PROCTOR_LEASE_SECONDS",
-        "PROCTOR_UPLOAD_LIMIT",
-        "PROCTOR_CASES_LIMIT",
-        "PROCTOR_IMAGE_CACHE",
-        "PROCTOR_RUNTIME",
-        "PROCTOR_ENGINE",
-    ),
+    *("PROCTOR_LEASE_SECONDS", "PROCTOR_UPLOAD_LIMIT", "PROCTOR_CASES_LIMIT", "PROCTOR_IMAGE_CACHE"),
+    *("PROCTOR_RUNTIME", "PROCTOR_ENGINE", "PROCTOR_BLOBS_ORIGIN"),
     *("PROCTOR_INPUT_CACHE", "PROCTOR_SLOT_MOST", "PROCTOR_CHECKS_AT_ONCE", "PROCTOR_SCORES_AT_ONCE"),
     *("PROCTOR_DISK_RESERVE", "PROCTOR_TEAM_STORAGE", "PROCTOR_TOTAL_STORAGE", "PROCTOR_HOLD_ENDS"),
     "PROCTOR_RELEASE_GRACE_SECONDS",
     *SENDING,
+    *OF_STORE,
     "PROCTOR_VERIFY_ADDRESSES",
     *("PROCTOR_OIDC_PROVIDERS", "PROCTOR_REQUESTS_PER_TOKEN", "PROCTOR_REQUESTS_PER_ADDRESS"),
     *("PROCTOR_LOG_INS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_HOUR"),
@@ -190,7 +192,7 @@ def run_worker_environment(platform: Platform, slot: SlotShare, *, number: int =
     """
     directory = worker_directory(platform.data)
     return (
-        _kept(os.environ, but=OF_SERVER)
+        _kept(os.environ, but=(*OF_SERVER, *OF_STORE))
         | platform.shows(1 + number)
         | slot.environment()
         | {
@@ -217,18 +219,10 @@ def _server(platform: Platform) -> Program:
 
 def _beat(platform: Platform) -> Program:
     directory = make_directory(platform.data / "beat", 0o700)
-    command = [
-        "celery",
-        "-A",
-        "worker.app",
-        "beat",
-        "--schedule",
-        str(directory / "schedule"),
-        "--pidfile",
-        "",
-    ]
+    command = ["celery", "-A", "worker.app", "beat"]
+    command += ["--schedule", str(directory / "schedule"), "--pidfile", ""]
     told = {"REDIS_URL": platform.redis.url}
-    return _python(platform, "beat", command, lambda: _kept(os.environ, but=OF_SERVER) | told)
+    return _python(platform, "beat", command, lambda: _kept(os.environ, but=(*OF_SERVER, *OF_STORE)) | told)
 
 
 def _run_worker(platform: Platform, name: str, slot: SlotShare, number: int) -> Program:
@@ -250,7 +244,7 @@ def _courier(platform: Platform) -> Program:
     def known() -> dict[str, str]:
         everything = server_environment(platform)
         told = {name: everything[name] for name in ("DATABASE_URL", "PROCTOR_PUBLIC_URL")}
-        return _kept(os.environ, but=("PROCTOR_OIDC_PROVIDERS",)) | told
+        return _kept(os.environ, but=("PROCTOR_OIDC_PROVIDERS", *OF_STORE)) | told
 
     return _python(platform, "courier", ["worker.courier"], known)
 

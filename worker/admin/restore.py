@@ -24,7 +24,7 @@ from server.recovery.service import board_digests, check_receipts, settle
 from server.settings import Settings
 from worker.admin._backup import BackupManifest, differing, erased_in, read_whole
 from worker.admin._backup_database import DUMP, Database, contents, is_empty
-from worker.admin._backup_files import BackupFiles, copied, other_content, read_back
+from worker.admin._backup_files import IN_BUCKET, BackupFiles, copied, missing_in, other_content, read_back
 from worker.admin.backup import Folder, running, sentences
 from worker.admin.tables import counted
 from worker.embedded.account import SetupError
@@ -58,8 +58,9 @@ def restore(
         with _whole_or_nothing(directory):
             _put_files(files, directory, keys="DATABASE_URL" not in os.environ)
             settings = _settings(directory, manifest)
+            told = _in_bucket(settings, manifest)
             with running(settings):
-                told = _put_database(Database(settings.database_url, directory), found / DUMP, manifest)
+                told += _put_database(Database(settings.database_url, directory), found / DUMP, manifest)
                 told += _settled(Database(settings.database_url, directory), settings, erased)
     for line in told:
         say(line)
@@ -183,6 +184,24 @@ def _put_database(database: Database, dump: Path, manifest: BackupManifest) -> l
             f"{len(wrong)} receipts verify with no key, as in the backup: {', '.join(map(str, wrong[:3]))}"
         )
     return told
+
+
+def _in_bucket(settings: Settings, manifest: BackupManifest) -> list[str]:
+    """What is said of blobs that the backup only lists: whether they are where BLOBS_URL says.
+
+    Raises:
+        SetupError: the settings name no bucket.
+    """
+    if manifest.bucket is None:
+        return []
+    if settings.blobs_place is None:
+        raise SetupError(
+            f"The blobs of this backup are in {manifest.bucket.place}. Set BLOBS_URL to that bucket, or to its copy."
+        )
+    missing = missing_in(settings.blobs, settings.data / IN_BUCKET)
+    (settings.data / IN_BUCKET).unlink()
+    whole = f"{manifest.bucket.count - len(missing):,} of {manifest.bucket.count:,} blobs are in {settings.blobs.where}"
+    return [f"{whole}; missing: {', '.join(missing[:3])}" if missing else whole]
 
 
 def _settled(database: Database, settings: Settings, erased: list[str]) -> list[str]:

@@ -3,15 +3,36 @@
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.metrics import MetricsAddress
 from evaluator.spec import MOST_AT_ONCE
 
-FORBIDDEN = ("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECRET_KEY")
+FORBIDDEN = (
+    *("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECRET_KEY"),
+    *("PROCTOR_BLOBS_ACCESS_KEY", "PROCTOR_BLOBS_SECRET_KEY"),
+)
 """A host that runs strangers' code must not know these; a worker refuses to start where one is set."""
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    plain = f"{parts.scheme}://{parts.netloc}"
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or value.rstrip("/") != plain
+        or "@" in value
+    ):
+        raise ValueError("has to be scheme, host and port of the store of blobs, as https://s3.example")
+    return plain
+
+
+BlobsOrigin = Annotated[str, AfterValidator(_origin)]
+"""The only place beside the server from which this host takes blobs."""
 
 
 class RunConfig(BaseSettings):
@@ -24,6 +45,8 @@ class RunConfig(BaseSettings):
     inputs that this host keeps, in bytes, `image_cache` its images (half of the engine's disk unless it is set).
     `drain_seconds` is how long a slot that is told to stop lets its cases
     run on before it hands them back; None is as long as they take. Figures are shown at `metrics_address`.
+    Layers are fetched from the store at `blobs_origin` itself where the server names an address there; without it
+    through the server.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
@@ -44,6 +67,7 @@ class RunConfig(BaseSettings):
     image_cache: Annotated[int, Field(ge=0)] | None = None
     drain_seconds: Annotated[float, Field(ge=0)] | None = None
     metrics_address: MetricsAddress = None
+    blobs_origin: Annotated[BlobsOrigin | None, BeforeValidator(lambda value: value or None)] = None
 
     @property
     def most(self) -> int:

@@ -1,6 +1,5 @@
 """The lease API as a client: what a run worker says to the server."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ import structlog
 from pydantic import BaseModel
 
 from contract.leases import (
+    BLOB_ADDRESS,
     DRAINING,
     Finish,
     HeldLease,
@@ -31,10 +31,13 @@ from sandbox.gpu import InstalledGpu, gpus
 from sandbox.jobs import CaseOutcome
 from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
+from worker.run.direct import DirectStore, StoreFailed
 from worker.run.patience import PatientClient
+from worker.run.received import Received
 
 _log = structlog.get_logger()
 _MOST_SAID, _MOST_NAME = 2000, 100
+_MOST_CONFIG = 64 * 2**20
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 120.0
 
 
@@ -87,9 +90,12 @@ class LeaseClient:
             timeout=httpx.Timeout(30, read=120),
         )
 
+        self._store = DirectStore(config.blobs_origin)
+
     def close(self) -> None:
         """Closes the connections."""
         self._http.close()
+        self._store.close()
 
     def greet(self) -> None:
         """Shows the token, so that one which is refused is noticed before anything else is done."""
@@ -186,12 +192,33 @@ class LeaseClient:
         self._call("POST", lease, "release", json=_json(Release(fault=fault, detail=detail[:_MOST_SAID])))
 
     def fetch_input(self, lease: Lease, key: str, target: Path) -> None:
-        """Downloads one input; Damaged unless it has the announced digest."""
-        self._download(lease, f"inputs/{key}", target, lease.inputs[key].sha256)
+        """Downloads one input, from a copy in the store where this host may ask it.
+
+        Raises:
+            Damaged: it does not have the announced digest.
+        """
+        file = lease.inputs[key]
+        self._fetch(lease, f"inputs/{key}", target, file.sha256, file.size)
 
     def fetch_blob(self, lease: Lease, digest: str, target: Path) -> None:
-        """Downloads a layer or the config of the image; Damaged unless it has this digest."""
-        self._download(lease, f"blobs/{digest}", target, digest.removeprefix("sha256:"))
+        """Downloads a layer or the config of the image, from the store itself where this host may ask it.
+
+        Raises:
+            Damaged: it does not have this digest.
+        """
+        sha256 = digest.removeprefix("sha256:")
+        self._fetch(lease, f"blobs/{digest}", target, sha256, _largest(lease, digest))
+
+    def _fetch(self, lease: Lease, what: str, target: Path, sha256: str, limit: int) -> None:
+        """Brings a file from wherever the server says; where the store fails, from the server."""
+        address = self._download(lease, what, target, sha256, direct=self._store.is_open)
+        if address is None:
+            return
+        try:
+            self._store.fetch(address, target, sha256, limit)
+        except StoreFailed as failed:
+            _log.warning("not_from_store", what=what, why=in_line(str(failed)[:500]))
+            self._download(lease, what, target, sha256)
 
     def _call(self, method: str, lease: Lease, what: str, **arguments: Any) -> httpx.Response:
         response = self._http.request(
@@ -202,21 +229,31 @@ class LeaseClient:
         response.raise_for_status()
         return response
 
-    def _download(self, lease: Lease, what: str, target: Path, sha256: str) -> None:
-        digest = hashlib.sha256()
-        url, params = f"/leases/{lease.case_run}/{what}", {"claim_no": lease.claim_no}
-        with self._http.stream("GET", url, params=params) as response, target.open("wb") as file:
+    def _download(
+        self, lease: Lease, what: str, target: Path, sha256: str, *, direct: bool = False
+    ) -> str | None:
+        """Brings a file; with `direct` the server may answer instead where it lies, which is returned then."""
+        url, params = f"/leases/{lease.case_run}/{what}", {"claim_no": str(lease.claim_no)}
+        asked = params | {"direct": "true"} if direct else params
+        with self._http.stream("GET", url, params=asked) as response, Received(target) as received:
             if response.status_code == 409:
                 raise LeaseLost(lease.name)
             if response.is_error:
                 response.read()  # for whoever wants to know why
+            if direct and response.status_code == httpx.codes.NO_CONTENT:
+                return str(response.headers.get(BLOB_ADDRESS, ""))
             response.raise_for_status()
             for chunk in _chunks(response):
-                digest.update(chunk)
-                file.write(chunk)
-        if digest.hexdigest() != sha256:
-            target.unlink(missing_ok=True)
-            raise Damaged(what)
+                received.write(chunk)
+            if not received.keep(sha256):
+                raise Damaged(what)
+        return None
+
+
+def _largest(lease: Lease, digest: str) -> int:
+    """The bytes that a blob of the leased case's image may have: a layer as many as were checked, the config few."""
+    sizes = dict(zip(lease.image.layers, lease.image.layer_sizes, strict=True))
+    return sizes.get(digest, _MOST_CONFIG)
 
 
 def said_by(response: httpx.Response) -> str:

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from contract.images import ImageFacts
 from sandbox.archive import ArchiveInvalid, Bounds, Call, ToolMissing
 from server.blobs import BlobStore
+from worker.score.staging import Staging, staged, without_keys
 
 MEMORY = 4 * 2**30
 _MARGIN = 16 * 2**20
@@ -76,13 +78,42 @@ def check(
         NoRoom: the room of `blobs` is used up.
         TooMuch: it would store more than `most` bytes.
         CheckLost: it did not end otherwise.
+        BlobsAway: `blobs` is another machine's store, and does not answer.
     """
     seconds = seconds or allowance(path.stat().st_size, limit)
-    request = {"path": str(path.absolute()), "limit": limit, "blobs": str(blobs.root.absolute())}
+    request = {"path": str(path.absolute()), "limit": limit}
     request |= {"calls": [None if call is None else [*call] for call in calls]}
     request |= {"seconds": seconds, "memory": MEMORY, "parent": os.getpid()}
     request |= {"keep": blobs.room.keep if blobs.room else 0, "most": most}
-    answer = json.loads(_asked(json.dumps(request).encode(), longest or clock(seconds)))
+    with staged(blobs) as staging:
+        answer = _answered(request, blobs, staging, longest or clock(seconds))
+        facts = _facts(answer, seconds)
+        if staging is not None:
+            _hand_over(staging, facts)
+    return facts
+
+
+def _answered(
+    request: dict[str, Any], blobs: BlobStore, staging: Staging | None, longest: float
+) -> dict[str, Any]:
+    root, ask = (blobs.root, None) if staging is None else (staging.files.root, staging.descriptor)
+    request |= {"blobs": str(root.absolute()), "ask": ask}
+    answer: dict[str, Any] = json.loads(
+        _asked(json.dumps(request).encode(), longest, () if ask is None else (ask,))
+    )
+    if staging is not None:
+        staging.raise_if_away()
+    return answer
+
+
+def _hand_over(staging: Staging, facts: ImageFacts) -> None:
+    try:
+        staging.hand_over(dict.fromkeys((facts.digest, *facts.layers)))
+    except ValueError as error:
+        raise CheckLost(str(error)) from None
+
+
+def _facts(answer: dict[str, Any], seconds: int) -> ImageFacts:
     if "refused" in answer:
         raise ArchiveInvalid(*answer["refused"])
     if "missing" in answer:
@@ -98,15 +129,16 @@ def check(
     return ImageFacts.model_validate(answer["facts"])
 
 
-def _asked(request: bytes, longest: float) -> bytes:
+def _asked(request: bytes, longest: float, descriptors: tuple[int, ...]) -> bytes:
     """What the child answers. It has a session of its own, so that whatever it started ends with it."""
     child = subprocess.Popen(
         [sys.executable, "-m", "worker.score.check_child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C.UTF-8"},
+        env=without_keys(os.environ.items()) | {"PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C.UTF-8"},
         start_new_session=True,
+        pass_fds=descriptors,
     )
     try:
         said, errors = child.communicate(request, timeout=longest)

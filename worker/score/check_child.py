@@ -10,10 +10,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from sandbox.archive import ArchiveInvalid, ToolMissing, check_archive
-from server.blobs import BlobStore
+from server.blobs import FileStore
 from server.disk import Room
 from server.errors import StorageFull
 from worker.score.processes import end_with
+from worker.score.staging import StagedSink
 
 _GRACE = 30
 """Seconds of processor time in which a check that has to end may still remove what it wrote."""
@@ -68,12 +69,12 @@ def _bound(request: dict[str, Any]) -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     calls = [None if call is None else tuple(call) for call in request["calls"]]
     blobs = Path(request["blobs"])
-    room = _Bounded(blobs, int(request["keep"]), int(request["most"]))
+    files = FileStore(blobs, room := _Bounded(blobs, int(request["keep"]), int(request["most"])))
     try:
         facts = check_archive(
             Path(request["path"]),
             limit=int(request["limit"]),
-            sink=BlobStore(blobs, room),
+            sink=files if request["ask"] is None else StagedSink(files, int(request["ask"])),
             calls=calls,
         )
     except ArchiveInvalid as error:

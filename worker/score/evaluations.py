@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from contract.ids import EvaluationId
 from evaluator.scoring import Report
 from evaluator.verdicts import PlatformFault
+from server.blobs import BlobDamaged, BlobsAway
 from server.challenges.models import SpecVersion
 from server.database import SessionFactory, unit_of_work
 from server.datasets.service import inputs_manifest
@@ -36,6 +37,8 @@ LONGEST_PASS = 60.0
 """Seconds for which evaluations that are alike go before others of their priority that have waited longer."""
 _RENEW_EVERY = 20.0
 _MOST_SAID = 2000
+_AWAY = "blobs_away"
+_AT_ONCE = 64  # outputs that are brought before the disk is asked again
 _FOR_REPORTS = 16 * 2**20  # beside the outputs: the manifest, reports, what probes keep
 
 _log = structlog.get_logger()
@@ -72,6 +75,8 @@ def score_waiting(sessions: SessionFactory, settings: Settings) -> int:
             began = time.monotonic()
             outcome = _score(sessions, settings, job, turn)
             SCORING.labels(outcome).observe(time.monotonic() - began)
+            if outcome == _AWAY:  # for the next one too
+                return scored
             scored += 1
 
 
@@ -152,7 +157,12 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job, turn: _Pass)
         with unit_of_work(sessions) as session:
             scoring.put_back(session, job.evaluation_id, job.claim)
         return "no_room"
-    except (ScorerLost, OSError, *DATABASE_AWAY) as error:
+    except BlobsAway as away:
+        log.error("blobs_away", why=away.why)
+        with unit_of_work(sessions) as session:
+            scoring.put_back(session, job.evaluation_id, job.claim)
+        return _AWAY
+    except (ScorerLost, BlobDamaged, OSError, *DATABASE_AWAY) as error:
         log.error("scorer_lost", error=_sayable(error, job))
         _fail(sessions, job, PlatformFault.SCORER_LOST, error)
         return PlatformFault.SCORER_LOST
@@ -239,12 +249,15 @@ def _require_same(before: dict[str, Any], after: dict[str, Any]) -> None:
 def _lay_out(folder: Path, settings: Settings, job: _Job) -> None:
     """The files that the evaluator reads. Outputs are copied: it takes no file that has a second name."""
     room = settings.room(Share.RESULTS, settings.scratch)
-    room.require(_FOR_REPORTS + sum(map(settings.blobs.size, job.outputs.values())))
+    sizes = settings.blobs.sizes({*job.outputs.values()})
+    room.require(_FOR_REPORTS + sum(sizes.get(digest, 0) for digest in job.outputs.values()))
     (folder / "challenge.json").write_text(json.dumps(job.spec.content), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(job.manifest), encoding="utf-8")
     predictions = folder / "predictions"
     predictions.mkdir()
     suffix = job.spec.spec.tasks[job.task].output.suffix
-    for case, digest in job.outputs.items():
-        room.require(settings.blobs.size(digest))
-        shutil.copyfile(settings.blobs.path(digest), predictions / f"{case}{suffix}")
+    wanted = [(predictions / f"{case}{suffix}", digest) for case, digest in job.outputs.items()]
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = dict(wanted[start : start + _AT_ONCE])
+        room.require(sum(sizes.get(digest, 0) for digest in some.values()))  # others write too
+        settings.blobs.bring(some)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from contract.images import ImageFacts
 from sandbox.archive import ArchiveInvalid, Call, ToolMissing
-from server.blobs import BlobStore
+from server.blobs import BlobsAway
 from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.disk import Share
@@ -56,16 +56,20 @@ def check_waiting(sessions: SessionFactory, settings: Settings) -> int:
                 _check(sessions, settings, upload)
         except Conflict:
             _log.warning("check_taken", upload=str(upload.id))
+        except BlobsAway as away:
+            _log.error("blobs_away", upload=str(upload.id), why=away.why)
+            _put_back(sessions, upload, counts=False)
+            return checked  # none could be stored; the next wake-up tries again
         except (CheckLost, OSError) as error:
             _log.error("check_lost", upload=str(upload.id), error=str(error))
             _put_back(sessions, upload)
         checked += 1
 
 
-def _put_back(sessions: SessionFactory, upload: Upload) -> None:
+def _put_back(sessions: SessionFactory, upload: Upload, *, counts: bool = True) -> None:
     try:
         with unit_of_work(sessions) as session:
-            checks.put_back(session, upload)
+            checks.put_back(session, upload, counts=counts)
     except Conflict:
         _log.warning("check_taken", upload=str(upload.id))
 
@@ -85,7 +89,7 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
         limit, calls, allowed = _demands(sessions, settings, upload)
         used = _stored(sessions, upload)
         path = upload_path(settings.uploads, upload.id)
-        blobs = BlobStore(settings.blobs.root, settings.room(Share.NEW_WORK))
+        blobs = settings.blobs_within(settings.room(Share.NEW_WORK))
         facts = check(path, limit=limit, blobs=blobs, calls=calls, most=max(0, allowed.team - used) + _SMALL)
     except TooMuch:
         _reject(sessions, settings, upload, too_large_unpacked(used, allowed))

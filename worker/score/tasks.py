@@ -15,6 +15,7 @@ from contract.logs import configure
 from contract.metrics import listen
 from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CERTAINTY, WAKE_CHECK, WAKE_SCORE
 from server.audit.service import seal_all
+from server.blobs import BlobsAway
 from server.consignments.service import forget
 from server.database import SessionFactory, unit_of_work
 from server.editions.keeping import keep_found
@@ -144,9 +145,13 @@ def tick() -> None:
 def sweep() -> None:
     """Removes what nothing refers to any more, forgets what is told for a while, seals events that came late."""
     seal_all(sessions(), thorough=True)
-    swept = sweep_all(sessions(), settings())
     with unit_of_work(sessions()) as session:
         forget(session)
+    try:
+        swept = sweep_all(sessions(), settings())
+    except BlobsAway as away:
+        _log.error("blobs_not_swept", why=away.why)
+        return
     _log.info("swept", blobs=swept.blobs, files=swept.files, bytes=swept.bytes)
 
 
