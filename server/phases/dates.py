@@ -108,6 +108,9 @@ def _wanted(
         raise Unprocessable(ErrorCode.PHASE_DATES, "Say either closes or extend, which is another end, too.")
     if opens == "now" and old.is_open(at):
         raise Conflict(ErrorCode.PHASE_UNCHANGED, f"Phase {name!r} {state(old, at)}.")
+    if opens == "now" and old.has_opened(at) and closes is None and extend is None:
+        message = f"Phase {name!r} {state(old, at)}: give a later end, and it is open again until then."
+        raise Conflict(ErrorCode.PHASE_DATES, message)
     if closes == "now" and not old.is_open(at):
         raise Conflict(ErrorCode.PHASE_DATES, f"Phase {name!r} {state(old, at)}; only an open one is closed.")
     found = {}
@@ -124,10 +127,12 @@ def _wanted(
 
 
 def _to_come(field: str, date: datetime, at: datetime) -> datetime:
+    wrong = wrong_year(date.year)
     if date <= at:
-        message = f"{field} would be {date.isoformat()}, which is over. Give a time to come, or now."
+        said = moment(date) if wrong is None else date.isoformat()
+        message = f"{field} would be {said}, which is over. Give a time to come, or now."
         raise Conflict(ErrorCode.PHASE_DATES, message)
-    if (wrong := wrong_year(date.year)) is not None:
+    if wrong is not None:
         raise Conflict(ErrorCode.PHASE_DATES, f"{field} would be {date.isoformat()}, and {wrong}.")
     return date
 
@@ -146,7 +151,8 @@ def _sentences(
     for field in ("opens", "closes"):
         if getattr(old, field) != getattr(new, field):
             yield f"Phase {name} {date_words(field, getattr(old, field), getattr(new, field))}."
-    yield f"It {state(old, at)}; then it {state(new, at)}."
+    if old.is_open(at) != new.is_open(at):
+        yield "It is open then." if new.is_open(at) else "It is closed then."
     if new.is_open(at) and not old.is_open(at):
         yield from _without_cases(session, challenge, name)
     if old.is_open(at) and not new.is_open(at):

@@ -9,6 +9,7 @@ from typing import Any
 from contract.challenges import Change
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
+from server.pages import moment
 
 SECTIONS = ("tracks", "tasks", "boards", "phases")
 """Parts of a challenge whose entries have names: what vanishes here may be meant under another one."""
@@ -48,11 +49,11 @@ def gone(old: Spec, new: Spec, section: str) -> dict[str, str | None]:
 
 def state(phase: Phase, at: datetime) -> str:
     """Whether a phase takes submissions at `at`, and from when until when."""
-    until = f" until {phase.closes.isoformat()}" if phase.closes else ", without an end"
+    until = f" until {moment(phase.closes)}" if phase.closes else ", without an end"
     if phase.opens is None:
         return "takes nothing: it has no opening date"
     if at < phase.opens:
-        return f"opens {phase.opens.isoformat()}{until}"
+        return f"opens {moment(phase.opens)}{until}"
     return f"is open{until}" if phase.is_open(at) else f"has been closed since {_of(phase, 'closes')}"
 
 
@@ -65,8 +66,8 @@ def is_earlier(old: Phase, new: Phase, field: str) -> bool:
 
 
 def _of(phase: Phase, field: str) -> str:
-    moment: datetime | None = getattr(phase, field)
-    return moment.isoformat() if moment else "no date"
+    date: datetime | None = getattr(phase, field)
+    return moment(date) if date else "no date"
 
 
 def _moved(old: Phase, new: Phase, field: str, at: datetime) -> str:
