@@ -1,5 +1,6 @@
 """Opening, closing, extending and postponing a phase: a new version of the challenge file with other dates."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,8 @@ from server.teams.models import Team
 from server.uploads.models import Upload
 
 Date = datetime | Literal["now"] | None
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
+"""A date as the challenge file has it."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def _dated(old: Phase, name: str, dates: dict[str, datetime]) -> Phase:
         return Phase.model_validate(old.model_dump() | dates)
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        said = _WRITTEN.sub(lambda found: moment(datetime.fromisoformat(found[0])), said)
         raise Conflict(ErrorCode.PHASE_DATES, f"Phase {name!r} cannot have these dates: {said}.") from None
 
 

@@ -262,7 +262,7 @@ def standstill(session: Session, challenge_id: ChallengeId) -> list[tuple[str, i
     counts: Counter[str] = Counter()
     for status, cpus, memory, gpus, gpu_memory, runtime, count in rows:
         what = Needs(status, cpus, memory, gpus, gpu_memory, runtime)
-        note = None if known is None else no_worker_note(what, known)
+        note = None if known is None else no_worker_note(what, known, EvaluationStatus.QUEUED)
         if note is not None:
             counts[note] += count
     return counts.most_common()

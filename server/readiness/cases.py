@@ -17,6 +17,7 @@ from server.phases.commitments import check_labels
 from server.readiness.world import World, doubtful, fine, wrong
 from server.reference_submissions.models import ReferenceSubmission
 from server.reference_submissions.service import as_expected, is_in_force
+from server.words import counted
 
 _SHOWN = 5
 _SOON = 14  # days before a phase opens, from which on its cases have to be there
@@ -153,8 +154,9 @@ def tried(world: World) -> Iterator[ReadinessCheck]:
                 )
             elif not as_expected(row):
                 off = [row for row in row.judgements if not row["as_expected"]]
-                todo = f"{again} --last shows them."
-                yield wrong("scoring", f"{len(off)} results were not as expected", todo, **place)
+                todo = f"The readiness page shows them, and so does {again} --last."
+                said = f"{counted(len(off), 'result is', 'results are')} not as expected"
+                yield wrong("scoring", said, todo, **place)
             else:
                 yield fine("scoring", "perfect, poor and forbidden outputs came out as expected", **place)
 

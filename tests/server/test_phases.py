@@ -80,9 +80,10 @@ def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_every
     refused(http.post(f"{path}/plan", json={}), 422, "phase_dates")
     refused(http.post(f"{path}/plan", json={"closes": "now", "extend": 60}), 422, "phase_dates")
     assert "is over" in refused(http.post(f"{path}/plan", json={"closes": soon(days=-1)}), 409, "phase_dates")
-    assert "later than opens" in refused(
-        http.post(f"{path}/plan", json={"opens": soon(days=3), "closes": soon(days=2)}), 409, "phase_dates"
-    )
+    turned = {"opens": soon(days=3), "closes": soon(days=2)}
+    said = refused(http.post(f"{path}/plan", json=turned), 409, "phase_dates")
+    assert "later than opens" in said
+    assert (said.count(" UTC"), "+00:00" in said) == (2, False)
     for never in ("9999-12-31T23:00:00-14:00", "9999-12-31T23:59:59Z"):
         assert "the year 9999" in refused(
             http.post(f"{path}/plan", json={"closes": never}), 409, "phase_dates"
