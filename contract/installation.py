@@ -1,8 +1,9 @@
 """The installation on one screen, for admins."""
 
 from datetime import datetime
+from typing import Annotated
 
-from contract.answers import Answer
+from contract.answers import Answer, Older
 
 
 class PhaseStatus(Answer):
@@ -24,7 +25,10 @@ class PhaseStatus(Answer):
 
 
 class SlotsStatus(Answer):
-    """How many slots work, are idle, drain, are unfit, or were there and are gone; `reasons`: why some take no work."""
+    """How many slots work, are idle, drain, are unfit, or were there and are gone; `reasons`: why some take no work.
+
+    present: those that are there, whether they take work or not; running: those of them that run a case.
+    """
 
     working: int
     idle: int
@@ -32,6 +36,8 @@ class SlotsStatus(Answer):
     unfit: int
     gone: int
     reasons: list[str]
+    present: Annotated[int, Older(0)]
+    running: Annotated[int, Older(0)]
 
 
 class DiskStatus(Answer):

@@ -203,6 +203,7 @@ class ErrorCode(StrEnum):
     DATASET_USED = "dataset_used", "evaluations ran on these cases"
     FILES_ELSEWHERE = "files_elsewhere", "the server cannot reach the files"
     LABELS_COMMITTED = "labels_committed", "the labels of these cases are committed to already"
+    NAMES_A_CASE = "names_a_case", "a text for participants names a hidden case, which `word` says"
     NEEDS_CONFIRMATION = "needs_confirmation", "it has consequences, and takes a yes"
     NO_BOARD = "no_board", "the phase has no leaderboard"
     NO_DATASET = "no_dataset", "the phase has no cases for this task yet"

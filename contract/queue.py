@@ -18,7 +18,10 @@ class PriorityIn(BaseModel):
 
 
 class WaitingOut(Answer):
-    """An evaluation that has cases to run; `priority`: 0 is usual, a higher one goes before all that have less."""
+    """An evaluation that has cases to run; `priority`: 0 is usual, a higher one goes before all that have less.
+
+    waits_for: what keeps its cases from being run; null where nothing but its turn does.
+    """
 
     id: Id
     challenge: str
@@ -30,6 +33,7 @@ class WaitingOut(Answer):
     priority: int
     cases_left: int
     created_at: datetime
+    waits_for: Annotated[str | None, Older(None)]
 
 
 class SlotOut(Answer):

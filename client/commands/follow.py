@@ -182,8 +182,13 @@ def cancel(
     """
     with signed_in() as client:
         for evaluation in _to_cancel(client, which):
-            ended = client.cancel(evaluation)
-            out.print(f"{ended.task}: {status_word(ended)}")
+            asked = client.cancel(evaluation)
+            late = (
+                ""
+                if asked.ended
+                else ", as far as is shown; on hidden cases a withdrawal shows at the next step"
+            )
+            out.print(f"{asked.task}: {status_word(asked)}{late}")
 
 
 def _to_cancel(client: Client, which: str) -> list[str]:

@@ -30,6 +30,7 @@ from server.evaluations.errors import headline
 from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.overview.progress import standing
+from server.queue import losses
 from server.queue.forecast import forecast
 from server.queue.slots import SlotState, slot_states
 from server.settings import Settings
@@ -45,7 +46,11 @@ _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 def status(session: Session, settings: Settings) -> InstallationOut:
     """How everything stands now."""
     at = now(session)
-    slots = _slots(slot_states(session))
+    states = slot_states(session)
+    slots = _slots(states)
+    dying = losses.sentence(
+        {(one.worker_id, one.slot): one for one in (state.lost for state in states) if one}
+    )
     phases = _phases(session, at)
     lately = Evaluation.status == EvaluationStatus.ERRORED, Evaluation.finished_at > at - _DAY
     counts = (
@@ -73,10 +78,10 @@ def status(session: Session, settings: Settings) -> InstallationOut:
         expiring=_expiring(session, at),
         versions=_versions(session),
     )
-    return found.model_copy(update={"to_do": list(_to_do(found, full.for_uploads > 0))})
+    return found.model_copy(update={"to_do": list(_to_do(found, full.for_uploads > 0, dying))})
 
 
-def _to_do(found: InstallationOut, room: bool) -> Iterator[str]:
+def _to_do(found: InstallationOut, room: bool, dying: str | None) -> Iterator[str]:
     versions = found.versions
     if versions.schema_needed not in (None, versions.schema_is):
         yield f"The database has the schema {versions.schema_is}, this code needs {versions.schema_needed}: migrate it."
@@ -84,6 +89,8 @@ def _to_do(found: InstallationOut, room: bool) -> Iterator[str]:
         yield found.disk.sentence
     if not found.slots.working + found.slots.idle:
         yield from _without_slots(found.phases)
+    if dying is not None:
+        yield dying
     yield from found.slots.reasons
     if found.errors is not None:
         yield f"{found.errors}."
@@ -101,7 +108,7 @@ def _to_do(found: InstallationOut, room: bool) -> Iterator[str]:
 def _without_slots(phases: Sequence[PhaseStatus]) -> Iterator[str]:
     """What it means that no slot takes work; nothing where no phase is open and nothing waits."""
     if waiting := sum(phase.cases for phase in phases):
-        yield f"{counted(waiting, 'case waits', 'cases wait')} and no slot takes work."
+        yield f"{counted(waiting, 'case is', 'cases are')} left to run, and no slot takes work."
     elif any(phase.state == "open" for phase in phases):
         yield "No slot takes work: what is submitted to an open phase waits."
 
@@ -120,6 +127,8 @@ def _slots(states: Sequence[SlotState]) -> SlotsStatus:
         draining=words.count("draining") + words.count("drained"),
         unfit=words.count("unfit"),
         gone=words.count("gone"),
+        present=sum(state.present for state in states),
+        running=sum(state.present and state.running > 0 for state in states),
         reasons=reasons[:_MOST],
     )
 

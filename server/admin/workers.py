@@ -89,7 +89,7 @@ def _sums(states: Iterable[SlotState]) -> _Sums:
         abandoned=sum(state.slot.abandoned for state in of),
         faulted=sum(state.slot.faulted for state in of),
         seen_at=max((state.slot.seen_at for state in of), default=None),
-        warnings=[f"{state.slot.name}: {state.warning}" for state in of if state.warning],
+        warnings=[f"{state.slot.name}: {said}" for state in of if (said := state.strange)],
     )
 
 

@@ -13,6 +13,7 @@ from server import events
 from server.amendments.models import Amendment
 from server.challenges.acts import BoardAct, note_act
 from server.challenges.models import Challenge
+from server.datasets.said import require_no_case
 from server.errors import NotFound
 from server.notices.service import tell
 
@@ -37,7 +38,11 @@ def amend(
     what: a sentence without a full stop, in which no person is named. why: the organizers' reason in their own words.
     by: the actor, for the event log alone: everybody is told "the organizers". phase, task: what it concerns, None for
     all. version: the version of the file that an act on the phase's dates made. kind: of the notice.
+
+    Raises:
+        Unprocessable: the reason names a hidden case.
     """
+    require_no_case(session, challenge.id, why)
     row = Amendment(
         challenge_id=challenge.id,
         phase=phase,

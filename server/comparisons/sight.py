@@ -23,10 +23,18 @@ from server.leaderboard.views import made_tracks
 from server.organizers.access import observes
 
 _HIDDEN = "Values of single cases and of groups are shown once organizers have released the leaderboard of this phase."
+_NEVER = (
+    "Values of single cases and of groups stay closed: the leaderboard of this phase is public from the start, and is "
+    "never released."
+)
 
 _UNTESTED = (
     "Figures of tests between teams are shown once organizers have released the leaderboard of this phase: each tells "
     "a little of hidden cases."
+)
+_NEVER_TESTED = (
+    "Figures of tests between teams stay closed: each tells a little of hidden cases, and the leaderboard of this "
+    "phase is public from the start and never released."
 )
 
 
@@ -85,6 +93,7 @@ def seen(session: Session, challenge: Challenge, phase: str, track: str | None, 
     until = None if live else frozen_since(challenge, phase, at=now(session))
     force = in_force(session, challenge, phase, until=until)
     shown = watches or phase in challenge.released
+    never = spec.phases[phase].board == "public" and spec.phases[phase].freezes is None
     return Sight(
         challenge=challenge,
         phase=phase,
@@ -93,8 +102,8 @@ def seen(session: Session, challenge: Challenge, phase: str, track: str | None, 
         found=service.attempts(session, challenge, phase, force),
         frozen=until is not None,
         observes=watches,
-        hidden=None if shown else _HIDDEN,
-        untested=None if shown or not spec.phases[phase].hidden else _UNTESTED,
+        hidden=None if shown else _NEVER if never else _HIDDEN,
+        untested=None if shown or not spec.phases[phase].hidden else _NEVER_TESTED if never else _UNTESTED,
     )
 
 

@@ -21,6 +21,7 @@ from server.amendments.service import amend
 from server.challenges.models import Challenge
 from server.clock import now
 from server.consent.drafts import SHOWN, Draft, Place, amended, sentence
+from server.datasets.said import require_no_case
 from server.errors import Conflict
 from server.teams.models import Membership, Team
 from server.words import for_spreadsheet
@@ -66,7 +67,9 @@ def publish(
 
     Raises:
         Conflict: its text was published before, or there are too many documents or versions.
+        Unprocessable: it names a hidden case.
     """
+    require_no_case(session, challenge.id, draft.title, draft.text)
     session.execute(select(Challenge.id).where(Challenge.id == challenge.id).with_for_update(key_share=True))
     place = _place(session, challenge, draft)
     if place.same is None:

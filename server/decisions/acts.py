@@ -14,6 +14,7 @@ from contract.problems import ErrorCode
 from server.accounts.principals import Observer
 from server.amendments.service import amend
 from server.challenges.models import Challenge
+from server.datasets.said import require_no_case
 from server.errors import Conflict, NotFound
 from server.leaderboard.supposed import AS_IT_IS, Supposed
 from server.leaderboard.whatif import changed_in_public, compare
@@ -77,7 +78,12 @@ class Act:
         why: str,
         about: Mapping[str, object] = _NONE,
     ) -> None:
-        """Tells the members of the team that it concerns, with the reason."""
+        """Tells the members of the team that it concerns, with the reason.
+
+        Raises:
+            Unprocessable: the reason, or what else they read, names a hidden case.
+        """
+        require_no_case(session, challenge.id, why, *self.told)
         tell(
             session,
             NoticeKind.TEAM_DECIDED,

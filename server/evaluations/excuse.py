@@ -7,6 +7,7 @@ from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
+from server.datasets.said import require_no_case
 from server.errors import Conflict, NotFound
 from server.evaluations import service
 from server.evaluations.models import Evaluation
@@ -44,6 +45,7 @@ def call_off(session: Session, evaluation_id: EvaluationId, *, actor: str, why: 
     Raises:
         NotFound: there is no such evaluation.
         Conflict: it has ended, or a re-evaluation made it, which is cancelled as a whole.
+        Unprocessable: the reason names a hidden case.
     """
     evaluation = session.get(Evaluation, evaluation_id)
     if evaluation is None:
@@ -53,6 +55,7 @@ def call_off(session: Session, evaluation_id: EvaluationId, *, actor: str, why: 
             ErrorCode.NOT_IN_FORCE,
             f"Evaluation {evaluation_id} does not count: one that a re-evaluation made ends with that.",
         )
+    require_no_case(session, evaluation.challenge_id, why)
     service.cancel(session, evaluation_id, actor=actor, why=f"The organizers cancelled it: {why}")
     evaluation.spends = False
     return evaluation

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, and_, case, func, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from contract.statuses import EvaluationStatus
+from contract.statuses import ENDED
 from evaluator.spec import Challenge as Spec
 from server.evaluations.models import Evaluation
 
@@ -62,9 +62,8 @@ def _doublings() -> int:
 def unseen_end(session: Session, spec: Spec) -> ColumnElement[bool]:
     """Whether an evaluation ended in one of the hidden phases of `spec` and its team does not see it yet.
 
-    What a team cancels, it knows of.
+    One that its team withdrew, too: that it was withdrawn would tell that it had not ended.
     """
     hidden = [name for name, phase in spec.phases.items() if phase.hidden]
-    ended = (EvaluationStatus.SCORED, EvaluationStatus.REJECTED, EvaluationStatus.ERRORED)
     unseen = ~is_shown(session, Evaluation.finished_at)
-    return and_(Evaluation.phase.in_(hidden), Evaluation.status.in_(ended), unseen)
+    return and_(Evaluation.phase.in_(hidden), Evaluation.status.in_(ENDED), unseen)

@@ -100,13 +100,13 @@ def readiness(scene: Scene) -> Looks:
         urgency = Urgency.NOW if is_open else Urgency.SOON
         said = f"{_where(alike)}{found[:1].upper()}{found[1:]}."
         yield scene.needs(f"readiness_{code}", urgency, said, todo, "/check")
-    doubts = [check for check in checks if check.state is CheckState.WARNING]
-    for check in doubts:
+    warnings = [check for check in checks if check.state is CheckState.WARNING]
+    for check in warnings:
         if check.code == "backup":
             said = f"Backups: {check.found}."
             yield scene.needs("backup", Urgency.SOON, said, check.todo, "/check")
-    if others := [check for check in doubts if check.code != "backup"]:
-        said = f"The readiness checks have {counted(len(others), 'doubt', 'doubts')}."
+    if others := [check for check in warnings if check.code != "backup"]:
+        said = f"The quick readiness checks have {counted(len(others), 'warning', 'warnings')}; all may have more."
         yield scene.needs(
             "readiness", Urgency.KNOW, said, "Read them, and mend what is not meant so.", "/check"
         )

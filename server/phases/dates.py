@@ -1,5 +1,6 @@
 """Opening, closing, extending and postponing a phase: a new version of the challenge file with other dates."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,8 @@ from server.uploads.models import Upload
 from server.words import moment
 
 Date = datetime | Literal["now"] | None
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
+"""A date as the challenge file has it."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,9 @@ def _wanted(
         raise Unprocessable(ErrorCode.PHASE_DATES, "Say either closes or extend, which is another end, too.")
     if opens == "now" and old.is_open(at):
         raise Conflict(ErrorCode.PHASE_UNCHANGED, f"Phase {name!r} {state(old, at)}.")
+    if opens == "now" and old.has_opened(at) and closes is None and extend is None:
+        message = f"Phase {name!r} {state(old, at)}: give a later end, and it is open again until then."
+        raise Conflict(ErrorCode.PHASE_DATES, message)
     if closes == "now" and not old.is_open(at):
         raise Conflict(ErrorCode.PHASE_DATES, f"Phase {name!r} {state(old, at)}; only an open one is closed.")
     found = {}
@@ -124,11 +130,13 @@ def _wanted(
 
 
 def _to_come(field: str, date: datetime, at: datetime) -> datetime:
-    if (wrong := wrong_year(date.year)) is not None:
-        raise Conflict(ErrorCode.PHASE_DATES, f"{field} would be in the year {date.year}, and {wrong}.")
+    wrong = wrong_year(date.year)
     if date <= at:
-        message = f"{field} would be {moment(date)}, which is over. Give a time to come, or now."
+        said = moment(date) if wrong is None else date.isoformat()
+        message = f"{field} would be {said}, which is over. Give a time to come, or now."
         raise Conflict(ErrorCode.PHASE_DATES, message)
+    if wrong is not None:
+        raise Conflict(ErrorCode.PHASE_DATES, f"{field} would be in the year {date.year}, and {wrong}.")
     return date
 
 
@@ -137,6 +145,7 @@ def _dated(old: Phase, name: str, dates: dict[str, datetime]) -> Phase:
         return Phase.model_validate(old.model_dump() | dates)
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        said = _WRITTEN.sub(lambda found: moment(datetime.fromisoformat(found[0])), said)
         raise Conflict(ErrorCode.PHASE_DATES, f"Phase {name!r} cannot have these dates: {said}.") from None
 
 
@@ -146,7 +155,8 @@ def _sentences(
     for field in ("opens", "closes"):
         if getattr(old, field) != getattr(new, field):
             yield f"Phase {name} {date_words(field, getattr(old, field), getattr(new, field))}."
-    yield f"It {state(old, at)}; then it {state(new, at)}."
+    if old.is_open(at) != new.is_open(at):
+        yield "It is open then." if new.is_open(at) else "It is closed then."
     if new.is_open(at) and not old.is_open(at):
         yield from _without_cases(session, challenge, name)
     if old.is_open(at) and not new.is_open(at):

@@ -20,7 +20,7 @@ from server.amendments.service import last_act
 from server.challenges import service as challenges
 from server.challenges.models import Challenge
 from server.clock import now
-from server.datasets import fit
+from server.datasets import fit, said
 from server.datasets.current import lock
 from server.datasets.models import Dataset
 from server.datasets.overlap import newly_public
@@ -77,6 +77,7 @@ def plan(
             *(text for text, asks in vanishing if asks),
             *_of_phases(session, challenge, spec, at, act_on),
             *newly_public(session, challenge, spec),
+            *_naming(session, challenge, spec),
             *(fit.misfit for fit in looked_at if fit.misfit is not None),
             *(_hidden(session, challenge, spec) if boards else ()),
             *_of_places(shifts),
@@ -85,6 +86,17 @@ def plan(
     )
     planned._looked_at = looked_at
     return planned
+
+
+def _naming(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]:
+    """A question where the file names hidden cases that it did not name before: everybody reads it."""
+    before = said.named(session, challenge.id, challenge.spec.model_dump_json())
+    names = [name for name in said.named(session, challenge.id, spec.model_dump_json()) if name not in before]
+    if names:
+        yield (
+            f"Everybody reads the challenge file, and {', '.join(names[:_NAMED])} in it "
+            f"{'is the name of a hidden case' if len(names) == 1 else 'are names of hidden cases'}."
+        )
 
 
 def read(file: str, overlay: str | None, *, settings: Settings, code: Collection[str] | None) -> Spec:

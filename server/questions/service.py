@@ -21,6 +21,7 @@ from server.accounts.service import require_scope
 from server.accounts.tallies import Bound
 from server.challenges.models import Challenge
 from server.challenges.service import require_task
+from server.datasets.said import require_no_case
 from server.errors import Conflict, NotFound, NotNow, Unprocessable
 from server.notices.service import tell
 from server.questions.models import Question
@@ -178,7 +179,8 @@ def answer(
     Raises:
         NotFound: no such question of this challenge.
         Conflict: it was answered or closed, and this is not meant `instead`.
-        Unprocessable: it would go to everybody, and what they read of the question is not said.
+        Unprocessable: it would go to everybody, and what they read of the question is not said; or it names a hidden
+            case.
     """
     asked = _get(session, organizer, question_id)
     _require_open(asked, instead)
@@ -214,8 +216,9 @@ def announce(
     """Tells everybody something that nobody asked.
 
     Raises:
-        Unprocessable: there is no such task.
+        Unprocessable: there is no such task, or it names a hidden case.
     """
+    require_no_case(session, challenge.id, text)
     if task is not None:
         require_task(challenge.spec, task)
     announcement = Question(
@@ -248,6 +251,7 @@ def _settle(
     said: str,
     published: str | None,
 ) -> None:
+    require_no_case(session, organizer.challenge_id, said, published)
     question.move_to(session, status, actor=organizer.actor)
     question.answer, question.published = said, published
     question.answered_at, question.answered_by = func.now(), organizer.actor

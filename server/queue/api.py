@@ -31,7 +31,7 @@ def list_queue(
     Organizers see those of their challenges.
     """
     which = Which(challenge, phase, track, task, team, within=observed(session, user, challenge))
-    return [waiting_out(state) for state in waiting(session, which, most=1_000)]
+    return waiting_out(session, waiting(session, which, most=1_000))
 
 
 @router.put("/admin/evaluations/{evaluation_id}/priority", status_code=204)

@@ -126,17 +126,23 @@ _NOBODY = QueuedOut(
     teams=0,
     least_minutes=None,
     most_minutes=None,
-    said="When it starts cannot be estimated: no worker that could run it is there.",
+    said="When it starts cannot be estimated: no worker that could run it takes work.",
 )
 
 
-def place(evaluation: Evaluation, known: Mapping[EvaluationId, QueuedOut]) -> QueuedOut | None:
+def place(
+    evaluation: Evaluation, known: Mapping[EvaluationId, QueuedOut], *, waits: bool = False
+) -> QueuedOut | None:
     """What a team is told that sees its evaluation as queued; None of one that came after the last look.
 
     One that is not any more, which hidden phases show late, is the next all the time: how it goes on changes nothing.
+    waits: no worker takes it now, which is newer than the last look.
     """
+    if waits:
+        return _NOBODY
     if evaluation.status is EvaluationStatus.QUEUED:
-        return known.get(evaluation.id)
+        found = known.get(evaluation.id)
+        return None if found is _NOBODY else found
     return _queued(0, 0, 0.0, sure=True)
 
 

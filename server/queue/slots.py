@@ -23,6 +23,7 @@ from server.evaluations.status import HAS_CASES
 from server.evaluations.worker_models import WorkerSlot
 from server.notices.service import tell
 from server.queue.admission import make_place
+from server.queue.losses import Lost, lately
 from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS
 
 _MANY = 5
@@ -35,7 +36,8 @@ class SlotState:
     """A slot as admins see it: what it offers, and what it runs if anything.
 
     `refused`: why its worker is not let in any more, if so; `present`: it is, and it was seen in the last minute.
-    `oldest`: since when it holds the oldest of its cases; `warning`: what is strange about how it goes about them.
+    `oldest`: since when it holds the oldest of its cases; `warning`: what is strange about how it goes about them;
+    `lost`: what it lost lately.
     """
 
     slot: WorkerSlot
@@ -46,7 +48,14 @@ class SlotState:
     evaluation: Evaluation | None
     oldest: datetime | None = None
     warning: str | None = None
+    lost: Lost | None = None
     draining_since: datetime | None = None
+
+    @property
+    def strange(self) -> str | None:
+        """The warning, and that it stops again and again."""
+        often = str(self.lost) if self.lost is not None and self.lost.often else None
+        return "; ".join(filter(None, (often, self.warning))) or None
 
     @property
     def takes_work(self) -> bool:
@@ -135,12 +144,12 @@ def slot_states(session: Session) -> list[SlotState]:
         evaluation.id: evaluation
         for evaluation in session.scalars(select(Evaluation).where(Evaluation.id.in_(ids)))
     }
-    found = []
+    lost, found = lately(session), []
     for state in seen:
-        count, oldest = held.get((state.slot.worker_id, state.slot.name), (0, None))
-        holds = state.slot.evaluation_id if count else None
-        evaluation = None if holds is None else leased.get(holds)
-        state = replace(state, running=count, evaluation=evaluation, oldest=oldest)
+        key = state.slot.worker_id, state.slot.name
+        count, oldest = held.get(key, (0, None))
+        evaluation = leased.get(state.slot.evaluation_id) if count and state.slot.evaluation_id else None
+        state = replace(state, running=count, evaluation=evaluation, oldest=oldest, lost=lost.get(key))
         found.append(replace(state, warning=warning_of(state, at)))
     return found
 
@@ -206,15 +215,22 @@ def fleet(session: Session) -> Fleet:
     return Fleet(at, _seen(session))
 
 
-def no_worker_note(evaluation: Evaluation | Needs, known: Fleet) -> str | None:
-    """Why nothing happens, if no present slot could run this evaluation's cases: since when, and what is lacking."""
-    if evaluation.status not in HAS_CASES:
+def no_worker_note(
+    evaluation: Evaluation | Needs, known: Fleet, status: EvaluationStatus | None = None
+) -> str | None:
+    """Why nothing happens, where no present slot could run its cases; `status`: as its reader sees it, if not so."""
+    status = status or evaluation.status
+    if status not in HAS_CASES:
         return None
     fitting = [state for state in known.slots if fits(evaluation, state.slot)]
     if any(state.takes_work for state in fitting):
         return None
     if any(state.present for state in fitting):
-        what = "Waits: the worker that could run it takes no work at present"
+        # What of it runs just now, nobody is told of hidden cases.
+        first = (
+            "Waits" if status is EvaluationStatus.QUEUED else "What runs of it is finished, the rest waits"
+        )
+        what = f"{first}: the worker that could run it takes no work at present"
     elif fitting:
         last = max(state.slot.seen_at for state in fitting)
         what = f"Waits: no worker that could run it is there since {_moment(last, known.at)}"
@@ -222,7 +238,7 @@ def no_worker_note(evaluation: Evaluation | Needs, known: Fleet) -> str | None:
         what = f"Waits: no worker offers {needs(evaluation)}"
     else:
         what = f"Waits: no worker is there, and none has offered {needs(evaluation)} so far"
-    return f"{what}; the organizers see it. Nothing is lost: it starts when one is there."
+    return f"{what}; the organizers see it. Nothing is lost: it goes on when one takes work."
 
 
 def standstill(session: Session, challenge_id: ChallengeId) -> list[tuple[str, int]]:
@@ -246,7 +262,7 @@ def standstill(session: Session, challenge_id: ChallengeId) -> list[tuple[str, i
     counts: Counter[str] = Counter()
     for status, cpus, memory, gpus, gpu_memory, runtime, count in rows:
         what = Needs(status, cpus, memory, gpus, gpu_memory, runtime)
-        note = None if known is None else no_worker_note(what, known)
+        note = None if known is None else no_worker_note(what, known, EvaluationStatus.QUEUED)
         if note is not None:
             counts[note] += count
     return counts.most_common()

@@ -17,6 +17,7 @@ from server.phases.commitments import check_labels
 from server.readiness.world import World, doubtful, fine, wrong
 from server.reference_submissions.models import ReferenceSubmission
 from server.reference_submissions.service import as_expected, is_in_force
+from server.words import counted
 
 _SHOWN = 5
 _SOON = 14  # days before a phase opens, from which on its cases have to be there
@@ -58,8 +59,7 @@ def _absent(world: World, phase: str, task: str) -> ReadinessCheck:
 
 def _is_pressing(world: World, phase: str) -> bool:
     opens = world.phases[phase].opens
-    asked = len(world.phases) < len(world.spec.phases)
-    return asked or (opens is not None and (opens - world.at).days < _SOON)
+    return world.asked or (opens is not None and (opens - world.at).days < _SOON)
 
 
 def _scans(world: World, dataset: Dataset) -> Iterator[ReadinessCheck]:
@@ -82,7 +82,11 @@ def _labels(world: World, dataset: Dataset) -> Iterator[ReadinessCheck]:
     references = world.settings.references / dataset.folder
     if not (world.with_labels and references.is_dir()):
         why = "they lie elsewhere" if world.with_labels else "it was not asked for"
-        todo = "proctor-admin try-scoring reads them where score workers do; or run this check there."
+        todo = (
+            "Run this check where they are; to try scoring reads them where score workers do."
+            if world.with_labels
+            else "Check once more and read the labels, which may take minutes."
+        )
         yield doubtful("labels", f"labels were not read: {why}", todo, **place)
         return
     manifest = Manifest.model_validate(inputs_manifest(dataset))
@@ -133,9 +137,11 @@ def committed(world: World) -> Iterator[ReadinessCheck]:
 def tried(world: World) -> Iterator[ReadinessCheck]:
     """Whether outputs of which it is known what scoring has to make of them were scored so."""
     known = {(row.phase, row.task): row for row in _references(world)}
-    for phase in world.ranked:
+    for phase in world.phases:
         for task in world.spec.tasks:
             row = known.get((phase, task))
+            if phase not in world.ranked and (row is None or not is_in_force(world.challenge, row)):
+                continue  # nobody has to try it where nothing is ranked
             place = {"phase": phase, "task": task}
             again = f"proctor-admin try-scoring {world.challenge.slug} --phase {phase} --task {task}"
             if world.cases.get((phase, task)) is None:
@@ -148,8 +154,9 @@ def tried(world: World) -> Iterator[ReadinessCheck]:
                 )
             elif not as_expected(row):
                 off = [row for row in row.judgements if not row["as_expected"]]
-                todo = f"{again} --last shows them."
-                yield wrong("scoring", f"{len(off)} results were not as expected", todo, **place)
+                todo = f"The readiness page shows them, and so does {again} --last."
+                said = f"{counted(len(off), 'result is', 'results are')} not as expected"
+                yield wrong("scoring", said, todo, **place)
             else:
                 yield fine("scoring", "perfect, poor and forbidden outputs came out as expected", **place)
 

@@ -83,7 +83,7 @@ def check(
     phases = dict(challenge.spec.phases) if phase is None else {phase: get_phase(challenge.spec, phase)}
     before, at, after = datetime.now(UTC), now(session), datetime.now(UTC)
     apart = max(before - at, at - after, timedelta(0))
-    world = World(session, settings, challenge, phases, at, with_labels, apart)
+    world = World(session, settings, challenge, phases, at, with_labels, apart, asked=phase is not None)
     checks = [found for look in CHECKS for found in look(world)]
     return ChallengeReadiness(
         challenge=challenge.slug,

@@ -20,7 +20,7 @@ from server.teams.models import Team
 
 @dataclass(frozen=True)
 class World:
-    """A challenge at a moment. phases: those that are asked about.
+    """A challenge at a moment. phases: those that are looked at; `asked`: somebody named the one of them.
 
     with_labels: whether references are read, every one of them. apart: how far the database's clock, which says `at`,
     is from this machine's.
@@ -33,6 +33,7 @@ class World:
     at: datetime
     with_labels: bool = True
     apart: timedelta = timedelta(0)
+    asked: bool = False
 
     @property
     def spec(self) -> Spec:

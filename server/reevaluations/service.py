@@ -19,6 +19,7 @@ from server.datasets.current import lock
 from server.datasets.findings import some
 from server.datasets.fit import fits, problems_of
 from server.datasets.models import Dataset, DatasetState
+from server.datasets.said import require_no_case
 from server.errors import Conflict, NotFound, Unprocessable
 from server.evaluations.models import Evaluation
 from server.evaluations.service import cancel as cancel_evaluation
@@ -70,9 +71,10 @@ def draft(
     code: what a file may name, see `server.plans.service.read`.
 
     Raises:
-        NotFound, BadRequest, Unprocessable: it names what there is not, or a wrong file.
+        NotFound, BadRequest, Unprocessable: it names what there is not, or a wrong file, or its reason a hidden case.
         Conflict: nothing that the scope holds can be made anew, or cases that it names cannot come into force.
     """
+    require_no_case(session, challenge.id, wanted.why)
     require_names(session, challenge, wanted.scope)
     version = None
     if wanted.file is not None:

@@ -17,6 +17,7 @@ from server.amendments.service import amend
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.current import in_force
 from server.datasets.models import IN_FORCE, Dataset, DatasetState
+from server.datasets.said import require_no_case
 from server.errors import Conflict
 from server.evaluations.models import Evaluation
 from server.events import Event
@@ -76,7 +77,8 @@ def apply(
     _take_places(session, [pair.new for pair in coming])
     _tell(session, reevaluation, coming, organizer, back=False)
     _amend(session, challenge, coming, organizer, "made anew count in place of those that did", why)
-    telling.tell_teams(session, challenge, reevaluation, telling.told(reevaluation, coming))
+    require_no_case(session, challenge.id, why, reevaluation.why)
+    telling.tell_teams(session, challenge, reevaluation, telling.told(reevaluation, coming, why))
     swapped.touched = _datasets_of(session, challenge, {(pair.phase, pair.task) for pair in coming})
     reevaluation.swapped, reevaluation.applied_digest = swapped, before
     reevaluation.move_to(session, ReevaluationState.APPLIED, actor=organizer.actor, why=why)
@@ -118,6 +120,7 @@ def revert(
             session.get_one(Dataset, new).move_to(session, DatasetState.SUPERSEDED, actor=organizer.actor)
     _tell(session, reevaluation, came, organizer, back=True)
     _amend(session, challenge, came, organizer, "count again as they did before", why)
+    require_no_case(session, challenge.id, why)
     telling.tell_teams(session, challenge, reevaluation, telling.taken_back(came, why))
     reevaluation.move_to(session, ReevaluationState.REVERTED, actor=organizer.actor, why=why)
     session.flush()

@@ -36,12 +36,17 @@ def boards(
     return compare(session, challenge, supposed, phases=None if version is not None else concerned)
 
 
-def told(reevaluation: Reevaluation, found: Sequence[Pair]) -> Mapping[TeamId, list[str]]:
-    """A sentence for each evaluation that changes, by team. No value is in it: boards show those to whom they may."""
+def told(
+    reevaluation: Reevaluation, found: Sequence[Pair], why: str | None = None
+) -> Mapping[TeamId, list[str]]:
+    """A sentence for each evaluation that changes, by team. No value is in it: boards show those to whom they may.
+
+    why: the reason that everybody reads, if one is given; else that of the draft.
+    """
     sentences: dict[TeamId, list[str]] = defaultdict(list)
     for pair in found:
         if pair.comes:
-            sentences[pair.team_id].append(_sentence(pair, reevaluation.why))
+            sentences[pair.team_id].append(_sentence(pair, why or reevaluation.why))
     return sentences
 
 

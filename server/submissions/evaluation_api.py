@@ -7,13 +7,14 @@ from contract.ids import CaseRunId, EvaluationId
 from contract.submissions import EvaluationOut
 from server.accounts.deps import UserDep
 from server.deps import SessionDep, SettingsDep
-from server.evaluations import cases, service
+from server.evaluations import cases
 from server.evaluations.access import organizer_of_evaluation
 from server.evaluations.api import After, Limit
 from server.evaluations.views import case_out
 from server.submissions import access, views
 from server.submissions.receipts import own_receipt
 from server.submissions.retry import retry
+from server.submissions.withdrawal import withdraw
 
 router = APIRouter(tags=["evaluations"])
 
@@ -27,10 +28,12 @@ def get_evaluation(session: SessionDep, user: UserDep, evaluation_id: Evaluation
 
 @router.post("/evaluations/{evaluation_id}/cancel")
 def cancel(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> EvaluationOut:
-    """Withdraws an evaluation that has not ended; its attempt is given back."""
+    """Withdraws an evaluation that has not ended; its attempt is given back.
+
+    On hidden cases the answer is the same if it has ended and you do not see that yet: which of both it is shows later.
+    """
     submission, evaluation = access.own_evaluation(session, user, evaluation_id, scope="submit")
-    service.cancel(session, evaluation.id, actor=user.actor)
-    return views.evaluations_out(session, submission, [evaluation])[0]
+    return withdraw(session, submission, evaluation, actor=user.actor)
 
 
 @router.get("/evaluations/{evaluation_id}/receipt")

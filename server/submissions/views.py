@@ -27,7 +27,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.result_models import Score
 from server.evaluations.status import ACTIVE
 from server.queue.places import place, places_of
-from server.queue.slots import Fleet, fleet, no_worker_note
+from server.queue.slots import fleet, no_worker_note
 from server.submissions.models import Submission
 from server.submissions.quota import TeamQuota
 
@@ -104,6 +104,7 @@ def _evaluations_out(
     }
     active = [evaluation for evaluation in evaluations if shown[evaluation.id] in ACTIVE]
     known = fleet(session) if active else None
+    waits = {row.id: no_worker_note(row, known, shown[row.id]) for row in active} if known else {}
     queued = {found for found, status in shown.items() if status is EvaluationStatus.QUEUED}
     places = places_of(session, queued) if queued else {}
     stalled = errors.stalled(session, [evaluation.id for evaluation in active])
@@ -113,19 +114,21 @@ def _evaluations_out(
             submission.images[evaluation.task],
             counts.get(evaluation.id, _Counts()),
             shown[evaluation.id],
-            note=_note(evaluation, shown[evaluation.id], states[evaluation.dataset_id], stalled, known),
+            note=_note(evaluation, shown[evaluation.id], states[evaluation.dataset_id], stalled)
+            or waits.get(evaluation.id),
             sealed=_is_sealed(challenge, evaluation),
-            queue=place(evaluation, places) if evaluation.id in queued else None,
+            queue=place(evaluation, places, waits=bool(waits.get(evaluation.id)))
+            if evaluation.id in queued
+            else None,
         )
         for submission, evaluation in pairs
     ]
 
 
 def _status(evaluation: Evaluation, counts: _Counts, at: datetime | None) -> EvaluationStatus:
-    """The status as its team sees it at `at`; without, as it is. What the team cancelled itself it knows of."""
-    status = evaluation.status
-    queued, known = EvaluationStatus.QUEUED, (EvaluationStatus.QUEUED, EvaluationStatus.CANCELLED)
-    if at is None or status in known or not evaluation.is_hidden:
+    """The status as its team sees it at `at`; without, as it is."""
+    status, queued = evaluation.status, EvaluationStatus.QUEUED
+    if at is None or status is queued or not evaluation.is_hidden:
         return status
     began = evaluation.created_at
     if evaluation.finished_at is not None and ticks.shown_at(began, evaluation.finished_at) <= at:
@@ -159,16 +162,13 @@ def _note(
     status: EvaluationStatus,
     state: DatasetState,
     stalled: Collection[EvaluationId],
-    known: Fleet | None,
 ) -> str | None:
-    """What its team has to know of an evaluation beside its status; the weightiest only."""
+    """What its team has to know of an evaluation beside its status and what it waits for; the weightiest only."""
     if evaluation.voided is not None:
         return VOIDED.format(why=evaluation.voided)
     if (old := _old_cases_note(status, state)) is not None:
         return old
-    if evaluation.id in stalled:
-        return errors.STALLED
-    return None if known is None else no_worker_note(evaluation, known)
+    return errors.STALLED if evaluation.id in stalled else None
 
 
 def _old_cases_note(status: EvaluationStatus, cases: DatasetState) -> str | None:

@@ -21,6 +21,7 @@ from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.evaluations import scoring, ticks
 from server.evaluations.models import Evaluation
+from server.evaluations.worker_models import WorkerSlot
 from server.queue.places import PLACES
 from server.settings import Settings
 from tests.abuse.failures import aged, fail
@@ -183,11 +184,11 @@ def held(sessions: SessionFactory) -> Iterator[None]:
     sessions.configure(info=known)
 
 
-def freshly(lab: Lab, evaluation: str) -> None:
-    """Everything that happened to the evaluation happened at this moment, after ten minutes."""
+def freshly(lab: Lab, evaluation: str, seconds: float = 600) -> None:
+    """Everything that happened to the evaluation happened at this moment, so long after it was submitted."""
     with unit_of_work(lab.sessions) as session:
         moment = {
-            Evaluation.created_at: func.clock_timestamp() - timedelta(seconds=600),
+            Evaluation.created_at: func.clock_timestamp() - timedelta(seconds=seconds),
             Evaluation.started_at: func.clock_timestamp(),
             Evaluation.finished_at: func.clock_timestamp(),
         }
@@ -283,3 +284,44 @@ def test_what_is_put_back_into_the_queue_is_shown_as_queued(lab: Lab, team: Entr
     with unit_of_work(lab.sessions) as session:
         session.execute(update(Evaluation).where(Evaluation.id == UUID(evaluation)).values(status="queued"))
     assert (team.evaluation(evaluation)["status"], team.evaluation(evaluation)["progress"]) == ("queued", 0)
+
+
+def test_a_withdrawal_is_answered_alike_whether_it_goes_on_or_has_ended_unseen(
+    lab: Lab, team: Entrant, held: None
+) -> None:
+    assert lab.worker().lease() is None
+    ended = team.submit()
+    fail(lab, [("timeout", None)] * 3)
+    lab.dataset("task1")
+    going = team.submit("task1")
+    for evaluation in (ended, going):
+        freshly(lab, evaluation, seconds=7200)
+    quota = team.quota(), team.quota(task="task1")
+    same = {"id", "task", "image", "created_at", "cases"}
+    answers = []
+    for evaluation in (ended, going):
+        answer = team.http.post(f"/evaluations/{evaluation}/cancel")
+        assert answer.status_code == 200
+        answers.append({key: value for key, value in answer.json().items() if key not in same})
+        assert team.http.post(f"/evaluations/{evaluation}/cancel").status_code == 200
+    assert answers[0] == answers[1]
+    assert (team.quota(), team.quota(task="task1")) == quota
+    for evaluation in (ended, going):
+        aged(lab, evaluation, 900)
+    assert [team.evaluation(one)["status"] for one in (ended, going)] == ["rejected", "cancelled"]
+    assert team.http.post(f"/evaluations/{going}/cancel").json()["code"] == "already_ended"
+
+
+def test_without_a_worker_the_note_of_hidden_cases_stays_when_they_end(
+    lab: Lab, team: Entrant, held: None
+) -> None:
+    evaluation = team.submit()
+    fail(lab, [("timeout", None)] * 3)
+    with unit_of_work(lab.sessions) as session:
+        session.execute(update(WorkerSlot).values(draining_since=func.now()))
+    freshly(lab, evaluation)
+    seen = team.evaluation(evaluation)
+    assert seen["note"].startswith("Waits: the worker that could run it takes no work at present;")
+    assert seen["queue"]["said"] == (
+        "When it starts cannot be estimated: no worker that could run it takes work."
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, update
 
 from contract.leases import SlotOffer
 from server import wakeups
@@ -140,6 +140,23 @@ def test_a_slot_gets_only_what_it_can_run_and_the_team_is_told(lab: Lab, team: E
     )
     assert lab.worker().lease() is not None
     assert team.evaluation(evaluation)["note"] is None
+
+
+def test_what_runs_on_a_worker_that_drains_is_not_said_to_wait_for_its_start(lab: Lab, team: Entrant) -> None:
+    running, worker = team.submit(), lab.worker()
+    worker.take()
+    queued = team.submit()
+    with unit_of_work(lab.sessions) as session:
+        session.execute(update(WorkerSlot).values(draining_since=func.now(), seen_at=func.now()))
+    drained = "the worker that could run it takes no work at present; the organizers see it."
+    seen = team.evaluation(running)
+    assert (seen["status"], seen["queue"]) == ("running", None)
+    assert seen["note"].startswith(f"What runs of it is finished, the rest waits: {drained}")
+    waits = team.evaluation(queued)
+    assert waits["note"].startswith(f"Waits: {drained}")
+    assert waits["queue"]["said"] == (
+        "When it starts cannot be estimated: no worker that could run it takes work."
+    )
 
 
 def test_a_team_is_told_since_when_nobody_is_there_that_could_run_it(lab: Lab, team: Entrant) -> None:

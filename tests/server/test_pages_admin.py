@@ -12,6 +12,7 @@ from server.database import SessionFactory, unit_of_work
 from server.settings import Settings
 from tests.server.browsing import require_sound
 from tests.server.conftest import Person
+from tests.server.lab import Entrant, Lab
 from tests.server.test_forms import form_token, sign_in
 
 PAGES = (
@@ -136,3 +137,47 @@ def test_a_session_without_the_scope_of_admins_sees_nothing(
     keys = Keys(settings.secret_key.get_secret_value())
     anybody.cookies["proctor_session"] = keys.signed("proctor_session", token)
     assert anybody.get("/admin").status_code == 403
+
+
+def test_a_worker_that_dies_again_and_again_is_told_first_and_counted_alike_everywhere(
+    browser: httpx.Client, lab: Lab, team: Entrant
+) -> None:
+    evaluation, worker = team.submit(), lab.worker("dying")
+    assert "stopped" not in browser.get("/admin").text
+    for _ in range(2):
+        assert lab.expire(worker.take()) == 1
+        lab.unpark()
+    first = browser.get("/admin").text
+    assert "1 slot stopped 2 times in 1 minute, 2 cases lost and put back" in first
+    assert worker.name in first
+    listed = browser.get("/admin/workers").text
+    assert f"{worker.name}: stopped 2 times in 1 minute, 2 cases lost" in listed
+    assert listed.count("2 lost, 0 named") == 2, "of the worker and of its slot"
+    assert "stopped 2 times" in browser.get("/admin/errors").text
+    shown = browser.get(f"/admin/show/{evaluation}").text
+    assert "2 faults, run again" in shown or shown.count("1 fault, run again") == 2
+
+
+def test_what_waits_or_runs_is_cancelled_from_its_page_and_has_no_receipt_yet(
+    browser: httpx.Client, lab: Lab, team: Entrant
+) -> None:
+    evaluation = team.submit()
+    page = f"/admin/show/{evaluation}"
+    shown = browser.get(page)
+    assert "Download the receipt" not in shown.text
+    path = f"/api/v1/admin/evaluations/{evaluation}/cancel"
+    fields = {"_csrf": form_token(shown), "_then": page, "_done": "Cancelled.", "why": "It hangs."}
+    assert browser.post(path, data=fields, follow_redirects=True).status_code in (200, 303)
+    assert team.evaluation(evaluation)["reason"] == "The organizers cancelled it: It hangs."
+    assert "Cancel it" not in browser.get(page).text
+
+
+def test_the_queue_says_since_when_and_why_something_waits(
+    browser: httpx.Client, lab: Lab, team: Entrant
+) -> None:
+    team.submit()
+    assert "no worker is there, and none has offered" in browser.get("/admin/queue").text
+    assert lab.worker().lease() is not None
+    said = browser.get("/admin/queue").text
+    assert "no worker is there" not in said
+    assert "Since" in said

@@ -10,12 +10,13 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, update
 
 from evaluator.spec import Challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
+from server.reference_submissions.models import ReferenceSubmission
 from server.teams.models import Team
 from tests.abuse.boards import watched
 from tests.server.browsing import require_sound
@@ -525,3 +526,35 @@ def test_no_page_asks_the_database_much_or_more_for_more(
     assert {path: (few[path], many[path]) for path in many if many[path] > few[path]} == {}
     # Readiness asks two dozen questions of their own, as its operation of the API does.
     assert {path: count for path, count in many.items() if count > (50 if path == "/check" else 40)} == {}
+
+
+def test_a_reference_submission_that_failed_stands_first_and_turns_the_page(
+    lab: Lab, organizer: Browser
+) -> None:
+    lab.dataset("task5", cases=3, phase="sanity")
+    organizer.send("/check", "/reference-submissions", phase="sanity", task="task5")
+    so = {"board": None, "metric": None, "found": "scored"}
+    judgements = [
+        {**so, "variant": "perfect", "expected": "scored", "as_expected": True},
+        {**so, "variant": "every second missing", "expected": "REJECTED", "as_expected": False},
+    ]
+    with unit_of_work(lab.sessions) as session:
+        tried = {"judgements": judgements, "finished_at": func.now()}
+        session.execute(update(ReferenceSubmission).values(tried))
+    shown = organizer.see("/check")
+    assert "Nothing stands against opening." not in shown
+    assert "Scoring did not come out as expected." in shown
+    assert "1 not as expected" in shown
+    assert shown.index("every second missing") < shown.index(">perfect<")
+
+
+def test_a_phase_that_is_over_has_no_button_that_cannot_work(lab: Lab, organizer: Browser) -> None:
+    assert "Close now…" in organizer.see("/phases/validation")
+    organizer.send("/phases/validation/dates?closes=now", "/dates", why="Over.")
+    shown = organizer.see("/phases/validation")
+    assert "Open now…" not in shown
+    assert "Open it again" in shown
+    assert "there is nothing to release" in shown
+    closes = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    organizer.send(f"/phases/validation/dates?closes={closes}", "/dates", why="A clinic asked.")
+    assert "Close now…" in organizer.see("/phases/validation")

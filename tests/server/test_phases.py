@@ -80,9 +80,10 @@ def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_every
     refused(http.post(f"{path}/plan", json={}), 422, "phase_dates")
     refused(http.post(f"{path}/plan", json={"closes": "now", "extend": 60}), 422, "phase_dates")
     assert "is over" in refused(http.post(f"{path}/plan", json={"closes": soon(days=-1)}), 409, "phase_dates")
-    assert "later than opens" in refused(
-        http.post(f"{path}/plan", json={"opens": soon(days=3), "closes": soon(days=2)}), 409, "phase_dates"
-    )
+    turned = {"opens": soon(days=3), "closes": soon(days=2)}
+    said = refused(http.post(f"{path}/plan", json=turned), 409, "phase_dates")
+    assert "later than opens" in said
+    assert (said.count(" UTC"), "+00:00" in said) == (2, False)
     for never in ("9999-12-31T23:00:00-14:00", "9999-12-31T23:59:59Z"):
         assert "the year 9999" in refused(
             http.post(f"{path}/plan", json={"closes": never}), 409, "phase_dates"
@@ -467,7 +468,7 @@ def test_commands_say_what_they_would_do_and_take_a_reason(
     command: Admin, lab: Lab, nobody: httpx.Client
 ) -> None:
     planned = command("phase", lab.slug, "validation", "--closes", soon(days=3), "--plan")
-    assert "then it is open until" in words(planned)
+    assert "Phase validation closes 20" in words(planned)
     assert amended(nobody, lab.slug) == []
     for options, part in (
         (["--close-now"], "This takes --why REASON"),
@@ -490,3 +491,12 @@ def test_commands_say_what_they_would_do_and_take_a_reason(
     assert [one["why"] for one in amended(nobody, lab.slug)] == ["Longer.", "A deadline."]
     assert amended(nobody, lab.slug)[0]["what"].startswith("Validation: closes 7 days later")
     assert command("unrelease", lab.slug, "test", "--yes").exit_code == 1
+
+
+def test_a_phase_that_is_over_opens_again_with_a_later_end_and_says_so(lab: Lab, admin: Person) -> None:
+    path = f"/organize/{lab.slug}/phases/validation/dates"
+    assert admin.http.post(path, json={"closes": "now", "why": WHY}).status_code == 200
+    said = refused(admin.http.post(f"{path}/plan", json={"opens": "now"}), 409, "phase_dates")
+    assert "give a later end, and it is open again until then" in said
+    planned = admin.http.post(f"{path}/plan", json={"closes": soon(days=2)}).json()
+    assert "It is open then." in planned["sentences"]

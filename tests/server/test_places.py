@@ -33,7 +33,7 @@ def test_a_team_reads_what_goes_before_it_and_about_when_it_starts(
     ada, bob, cyd = (entrant(name) for name in ("Ada", "Bob", "Cyd"))
     running, _, _, own = (team.submit(phase="sanity") for team in (ada, ada, bob, cyd))
     lost = queue(cyd, own)
-    assert lost["said"] == "When it starts cannot be estimated: no worker that could run it is there."
+    assert lost["said"] == "When it starts cannot be estimated: no worker that could run it takes work."
     assert lost["least_minutes"] is lost["most_minutes"] is None
     worker = lab.worker()
     worker.take()

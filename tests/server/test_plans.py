@@ -12,6 +12,7 @@ import pytest
 from contract.challenges import Plan
 from evaluator.spec import Challenge, parse_challenge
 from server.challenges import service
+from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
 from server.plans.diff import differences, span
@@ -216,6 +217,18 @@ def test_dates_that_move_on_are_said_in_words_and_not_asked(
     (change,) = found.changes
     assert words in str(change.words)
     assert found.questions == []
+
+
+def test_a_file_that_names_a_hidden_case_is_asked_about_once(lab: Lab) -> None:
+    lab.dataset(cases=3)
+    with unit_of_work(lab.sessions) as session:
+        spec = get_challenge(session, lab.slug).spec
+    phase = spec.phases["validation"].model_copy(update={"title": "Validation, sub-01 mended"})
+    named = spec.model_copy(update={"phases": {**spec.phases, "validation": phase}})
+    asked = "Everybody reads the challenge file, and sub-01 in it is the name of a hidden case."
+    assert asked in planned(lab.sessions, named).questions
+    applied(lab.sessions, named)
+    assert asked not in planned(lab.sessions, named.model_copy(update={"title": "FOMO"})).questions
 
 
 def test_the_same_moment_with_another_offset_is_no_other_date(amended: Amended) -> None:

@@ -72,7 +72,7 @@ def test_what_is_to_be_copied_is_never_cut(queue: Queue, admin: Admin, columns: 
     queue.run(2, until=lambda: len(queue.held) == 1)
     (found,) = priorities(queue)
     with unit_of_work(queue.sessions) as session:
-        rows = [waiting_out(state) for state in waiting(session, Which())]
+        rows = waiting_out(session, waiting(session, Which()))
         for table in (queue_table(rows), slots_table(slot_states(session))):
             screen = Console(width=columns, file=io.StringIO())
             screen.print(table)

@@ -43,7 +43,7 @@ def show_queue(
             rows, trouble = _waiting_there(there, which), None
     else:
         with work(settings_of(data)) as session:
-            rows = [waiting_out(state) for state in waiting(session, which)]
+            rows = waiting_out(session, waiting(session, which))
             trouble = headline(session)
     if as_json:
         show_json([row.model_dump(mode="json") for row in rows])

@@ -49,7 +49,7 @@ def slots_table(states: list[SlotState]) -> Listing:
             f"{slot.finished}/{back}" if slot.finished or back else "",
             str(state.evaluation.id) if state.evaluation else "",
             slot.unfit or "",
-            state.warning or "",
+            state.strange or "",
         )
     return table
 

@@ -13,6 +13,7 @@ from server.evaluations import errors
 from server.evaluations.result_models import Receipt
 from server.evaluations.views import failed_out
 from server.pages import page
+from server.queue import losses
 from server.web.frame import ADMIN_RAIL
 from server.web.looking import AdministratorDep
 from server.web.queries import given
@@ -45,6 +46,8 @@ def list_errors(request: Request, session: SessionDep, reader: AdministratorDep)
         errored=[failed_out(failed) for failed in errored[:_MOST_ERRORS]],
         parked=[failed_out(failed) for failed in parked[:_MOST_ERRORS]],
         more=max(len(errored), len(parked)) > _MOST_ERRORS,
+        dying=losses.sentence(losses.lately(session)),
+        faults=losses.faults(session),
     )
 
 

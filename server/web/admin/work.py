@@ -35,7 +35,7 @@ def queue(
 ) -> HTMLResponse:
     """What waits, in the order in which it is taken."""
     which = Which(given(challenge), None, None, None, None)
-    found = [waiting_out(state) for state in waiting(session, which, most=_MOST_WAITING + 1)]
+    found = waiting_out(session, waiting(session, which, most=_MOST_WAITING + 1))
     return page(
         request,
         "admin/queue.html",

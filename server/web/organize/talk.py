@@ -50,6 +50,9 @@ def check(room: RoomDep, settings: SettingsDep, phase: Typed = "", labels: Typed
         state: _alike(check for check in found.checks if check.state is state)
         for state in (CheckState.ERROR, CheckState.WARNING, CheckState.OK)
     }
+    references = list_reference_submissions(room.session, room.user, room.slug)
+    judged = [(one, sum(not so.as_expected for so in one.judgements)) for one in references if one.judgements]
+    judged.sort(key=lambda counted: -counted[1])
     return room.page(
         "check",
         found=found,
@@ -57,7 +60,9 @@ def check(room: RoomDep, settings: SettingsDep, phase: Typed = "", labels: Typed
         well=sum(check.state is CheckState.OK for check in found.checks),
         phase=wanted or "",
         labels=labels == "read",
-        references=list_reference_submissions(room.session, room.user, room.slug),
+        references=references,
+        judged=judged,
+        failed=[(one, off) for one, off in judged if off and one.in_force],
     )
 
 
