@@ -163,7 +163,9 @@ def test_it_takes_a_bounded_number_of_statements(
     admin.http.get("/me")  # notes that the token is used, which is no statement of the overview
     with watched(lab.sessions) as asked:
         overview(admin, lab)
-    assert len(asked.said) <= 25, len(asked.said)
+    # That the token was used is noted aside, at any moment, and is no statement of the overview.
+    own = [said for said in asked.said if not said.startswith("UPDATE api_tokens")]
+    assert len(own) <= 25, len(own)
 
 
 def test_who_has_no_role_sees_nothing_of_it(lab: Lab, team: Entrant) -> None:
