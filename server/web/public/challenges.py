@@ -28,6 +28,7 @@ from server.queue.slots import standstill
 from server.teams.membership import find_team
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
+from server.web.public import contract_words, programs
 from server.web.public.moments import Stage, When, next_of, stages
 
 router = APIRouter(include_in_schema=False)
@@ -72,6 +73,43 @@ def overview(
     )
 
 
+@router.get("/challenges/{slug}/take-part", response_class=HTMLResponse)
+def take_part(
+    request: Request, session: SessionDep, settings: SettingsDep, visitor: VisitorDep, slug: Name
+) -> HTMLResponse:
+    """What an image is called with, what it may use and has to write, and a program for each task to begin with."""
+    challenge = challenges.get_challenge(session, slug)
+    spec = challenge.spec
+    return page(
+        request,
+        "public/take_part.html",
+        frame=challenge_frame(challenge, takes_part=visitor.user is not None),
+        spec=spec,
+        tasks=[_called(spec, name) for name in spec.tasks],
+        own_limits=any(task.limits for task in spec.tasks.values()),
+        limits=contract_words.limits_of(spec.limits),
+        upload_limit=settings.upload_limit,
+        documents=asked_of(session, challenge.id, None),
+    )
+
+
+def _called(spec: Spec, name: str) -> Mapping[str, Any]:
+    """How a task's program is run, what it has to write, and one that does."""
+    task = spec.tasks[name]
+    return {
+        "name": name,
+        "task": task,
+        "inputs": _inputs(task),
+        "call": contract_words.call_of(task),
+        "alternatives": contract_words.alternatives_of(task),
+        "short": contract_words.short(task.output),
+        "counts": contract_words.whole(task.output),
+        "limits": contract_words.limits_of(spec.limits_of(name)),
+        "program": programs.program(task),
+        "dockerfile": programs.dockerfile(task),
+    }
+
+
 def _team(session: Session, visitor: Visitor, challenge: Challenge) -> str | None:
     """The team that the reader is in."""
     team = None if visitor.user is None else find_team(session, visitor.user, challenge.id)
@@ -87,6 +125,7 @@ def _tasks(session: Session, challenge: Challenge, listed: list[Stage]) -> list[
             "task": task,
             "inputs": _inputs(task),
             "limits": _limits(spec.limits_of(name)),
+            "output": contract_words.short(task.output),
             "cases": [
                 (stage.phase.title, counts[stage.name, name])
                 for stage in listed
