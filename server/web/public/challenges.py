@@ -29,6 +29,7 @@ from server.teams.membership import find_team
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
 from server.web.public import contract_words, programs
+from server.web.public.leaders import leads_of
 from server.web.public.moments import Stage, When, next_of, stages
 
 router = APIRouter(include_in_schema=False)
@@ -46,6 +47,7 @@ def overview(
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), now(session)
     published = {name for id_, name in phases_with_results(session) if id_ == challenge.id}
+    leads = leads_of(request, session, challenge, stages(challenge, at, published))
     spec, listed = challenge.spec, stages(challenge, at, published)
     amended = amendments(session, challenge, limit=_AMENDMENTS + 1)
     return page(
@@ -56,6 +58,7 @@ def overview(
         at=at,
         next=next_of(spec, at),
         stages=listed,
+        leads=leads,
         released=challenge.released,
         open=next((stage.name for stage in listed if stage.when is When.OPEN), None),
         own_limits=any(task.limits for task in spec.tasks.values()),
