@@ -1,7 +1,6 @@
 """How a page is made: templates, who looks at it, and the headers that let it load nothing from elsewhere."""
 
 import gzip
-import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from jinja2 import StrictUndefined
 from contract.leaderboard import BoardOut, Valued
 from server import assets
 from server.browser.cookies import browser_of
+from server.words import short_digests
 
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 POLICY = (
@@ -111,11 +111,6 @@ def size(count: float | None) -> str:
             return f"{int(count) if unit == 'B' else count:{digits}} {unit}"
         count /= 1024
     return f"{count:,.1f} TiB"
-
-
-def short_digests(text: str) -> str:
-    """A sentence with the beginnings of its digests, which are wider than a telephone."""
-    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", text)
 
 
 def short_id(id_: object) -> str:

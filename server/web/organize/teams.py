@@ -18,7 +18,7 @@ from server.errors import NotFound
 from server.same_person.api import list_resemblances
 from server.teams.models import Team
 from server.usage.api import list_usage
-from server.web.organize.room import Room, RoomDep, Typed, tried
+from server.web.organize.room import REASON, Room, RoomDep, Typed, tried
 
 router = APIRouter(prefix="/organize/{slug}/teams", include_in_schema=False)
 
@@ -99,7 +99,6 @@ def decide(
     room: RoomDep,
     team_id: TeamId,
     decision: Decision,
-    why: Typed = "",
     name: Typed = "",
     disclaimer: Typed = "",
     into: Typed = "",
@@ -114,11 +113,11 @@ def decide(
             plan_decision(
                 room.slug,
                 team_id,
-                DecisionIn.model_validate({"decision": decision, "why": why, **sent}),
+                DecisionIn.model_validate({"decision": decision, "why": REASON, **sent}),
                 room.session,
                 room.user,
             )
-            if why
+            if _NEEDED.get(decision, "") in ("", *sent)
             else None
         )
     )
@@ -128,7 +127,6 @@ def decide(
         team=_shown(room, row.id),
         decision=decision.value,
         word=WORDS[decision],
-        why=why,
         asked=given,
         sent=sent,
         others=_others(room, row) if decision is Decision.MERGE else [],
@@ -145,16 +143,15 @@ def grant(
     track: Typed = "",
     task: Typed = "",
     valid: Typed = "",
-    why: Typed = "",
 ) -> HTMLResponse:
     """What a grant of attempts would change, and the form that grants."""
-    asked = {"phase": phase, "track": track, "task": task, "valid": valid, "why": why}
+    asked = {"phase": phase, "track": track, "task": task, "valid": valid}
     made = tried(
         lambda: (
             plan_grant(
                 room.slug,
                 team_id,
-                GrantIn.model_validate({**asked, "valid": _number(valid)}),
+                GrantIn.model_validate({**asked, "why": REASON, "valid": _number(valid)}),
                 room.session,
                 room.user,
             )
@@ -170,6 +167,10 @@ def grant(
         plan=made.plan,
         refused=made.refused,
     )
+
+
+_NEEDED = {Decision.RENAME: "name", Decision.MERGE: "into"}
+"""What has to be chosen before it is known what a decision would change."""
 
 
 def _number(text: str) -> int | str:

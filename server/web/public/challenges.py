@@ -26,6 +26,7 @@ from server.published.service import phases_with_results
 from server.questions import service as questions
 from server.queue.slots import standstill
 from server.teams.membership import find_team
+from server.versions.amending import is_first
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
 from server.web.public import contract_words, programs
@@ -50,6 +51,7 @@ def overview(
     leads = leads_of(request, session, challenge, stages(challenge, at, published))
     spec, listed = challenge.spec, stages(challenge, at, published)
     amended = amendments(session, challenge, limit=_AMENDMENTS + 1)
+    told = [amendment_out(one) for one in amended[:_AMENDMENTS]]
     return page(
         request,
         "public/challenge.html",
@@ -68,7 +70,8 @@ def overview(
         news=questions.published(session, challenge, limit=_NEWS),
         plans=opened_plans(session, challenge, at=at),
         committed=committed_phases(session, challenge),
-        amendments=[amendment_out(one) for one in amended[:_AMENDMENTS]],
+        amendments=[one for one in told if not is_first(one.what)],
+        imports=[one for one in told if is_first(one.what)],
         more=len(amended) > _AMENDMENTS,
         waiting=standstill(session, challenge.id),
         address=settings.public_url,
