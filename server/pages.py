@@ -1,6 +1,7 @@
 """How a page is made: templates, who looks at it, and the headers that let it load nothing from elsewhere."""
 
 import gzip
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
+from markupsafe import Markup, escape
 
 from contract.leaderboard import BoardOut, Valued
 from server import assets
@@ -113,6 +115,34 @@ def size(count: float | None) -> str:
     return f"{count:,.1f} TiB"
 
 
+_LINK = re.compile(
+    r"\[([^\[\]\n]{1,200})\]\((https?://[^\s()<>\"']{1,500})\)|(https?://[^\s<>\"'()\[\]]{1,500}[^\s<>\"'()\[\].,;:!?*])"
+)
+_BOLD = re.compile(r"\*\*([^*\n]{1,500})\*\*|^#{1,6} +([^\n]{1,500})$", re.MULTILINE)
+
+
+def prose(text: str) -> Markup:
+    """What people wrote, with its links, **bold** words and # headings as such; all else stands as it was typed."""
+    parts, at = [], 0
+    for found in _LINK.finditer(text):
+        address = found[2] or found[3]
+        parts += [
+            _bold(text[at : found.start()]),
+            Markup('<a href="{}" rel="noreferrer nofollow">{}</a>').format(address, found[1] or address),
+        ]
+        at = found.end()
+    return Markup("").join([*parts, _bold(text[at:])])
+
+
+def _bold(text: str) -> Markup:
+    parts, at = [], 0
+    for found in _BOLD.finditer(text):
+        strong = Markup("<strong>{}</strong>").format(found[1] or found[2])
+        parts += [escape(text[at : found.start()]), strong]
+        at = found.end()
+    return Markup("").join([*parts, escape(text[at:])])
+
+
 def short_id(id_: object) -> str:
     """The end of an id: of those made at one time, what tells them apart."""
     return str(id_)[-12:]
@@ -137,6 +167,7 @@ _templates.env.filters |= {
     "machine_time": machine_time,
     "moment": moment,
     "plural": plural,
+    "prose": prose,
     "short_digests": short_digests,
     "short_id": short_id,
     "size": size,
