@@ -14,11 +14,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
+from markupsafe import Markup, escape
 
 from contract.leaderboard import BoardOut, Valued
 from server import assets
 from server.browser.cookies import browser_of
-from server.words import moment
+from server.words import moment, short_digests
 
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 POLICY = (
@@ -109,9 +110,32 @@ def size(count: float | None) -> str:
     return f"{count:,.1f} TiB"
 
 
-def short_digests(text: str) -> str:
-    """A sentence with the beginnings of its digests, which are wider than a telephone."""
-    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", text)
+_LINK = re.compile(
+    r"\[([^\[\]\n]{1,200})\]\((https?://[^\s()<>\"']{1,500})\)|(https?://[^\s<>\"'()\[\]]{1,500}[^\s<>\"'()\[\].,;:!?*])"
+)
+_BOLD = re.compile(r"\*\*([^*\n]{1,500})\*\*|^#{1,6} +([^\n]{1,500})$", re.MULTILINE)
+
+
+def prose(text: str) -> Markup:
+    """What people wrote, with its links, **bold** words and # headings as such; all else stands as it was typed."""
+    parts, at = [], 0
+    for found in _LINK.finditer(text):
+        address = found[2] or found[3]
+        parts += [
+            _bold(text[at : found.start()]),
+            Markup('<a href="{}" rel="noreferrer nofollow">{}</a>').format(address, found[1] or address),
+        ]
+        at = found.end()
+    return Markup("").join([*parts, _bold(text[at:])])
+
+
+def _bold(text: str) -> Markup:
+    parts, at = [], 0
+    for found in _BOLD.finditer(text):
+        strong = Markup("<strong>{}</strong>").format(found[1] or found[2])
+        parts += [escape(text[at : found.start()]), strong]
+        at = found.end()
+    return Markup("").join([*parts, escape(text[at:])])
 
 
 def short_id(id_: object) -> str:
@@ -144,6 +168,7 @@ _templates.env.filters |= {
     "moment": moment,
     "noun": noun,
     "plural": plural,
+    "prose": prose,
     "short_digests": short_digests,
     "short_id": short_id,
     "size": size,

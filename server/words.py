@@ -1,5 +1,6 @@
 """Texts for people: what a schema found wrong with a request, never the value itself, which may be a secret; cells."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,11 @@ def for_spreadsheet(text: str | None) -> str | None:
 def counted(number: int, one: str, many: str) -> str:
     """`1 team`, `2 teams`."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def short_digests(text: str) -> str:
+    """A sentence with the beginnings of its digests, which are wider than a telephone."""
+    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", text)
 
 
 def shortened(text: str, most: int) -> str:

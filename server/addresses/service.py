@@ -46,7 +46,7 @@ class Post:
         if not mail_is_set_up(settings):
             raise Conflict(
                 ErrorCode.NO_MAIL,
-                "This server sends no mail. Ask the organizers: they verify addresses and give codes.",
+                "This server sends no mail. Ask an admin of this installation: admins verify addresses and give codes.",
             )
         return cls(settings.secret_key.get_secret_value(), settings.public_url or "this server")
 

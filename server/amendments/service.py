@@ -16,6 +16,7 @@ from server.challenges.models import Challenge
 from server.datasets.said import require_no_case
 from server.errors import NotFound
 from server.notices.service import tell
+from server.words import short_digests
 
 SAID = "amended"
 """What the event log calls an amendment."""
@@ -32,12 +33,14 @@ def amend(
     task: str | None = None,
     version: SpecVersionId | None = None,
     kind: NoticeKind = NoticeKind.CHALLENGE_AMENDED,
+    told: bool = True,
 ) -> Amendment:
     """Adds what everybody reads on the challenge page, and is told; nothing hidden may stand in `what` or `why`.
 
     what: a sentence without a full stop, in which no person is named. why: the organizers' reason in their own words.
     by: the actor, for the event log alone: everybody is told "the organizers". phase, task: what it concerns, None for
     all. version: the version of the file that an act on the phase's dates made. kind: of the notice.
+    told: whether there is one, for what changes something that somebody may have relied on.
 
     Raises:
         Unprocessable: the reason names a hidden case.
@@ -57,12 +60,14 @@ def amend(
     events.record(
         session, "challenge", challenge.id, actor=by, what=SAID, why=f"{what}: {why}" if why else what
     )
+    if not told:
+        return row
     about = {"phase": phase, "task": task}
     tell(
         session,
         kind,
         Audience.CHALLENGE,
-        title=what,
+        title=short_digests(what),
         text=f"{what}. The organizers' reason: {why}" if why else f"{what}.",
         challenge=challenge,
         about={name: value for name, value in about.items() if value is not None},

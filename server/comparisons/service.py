@@ -141,6 +141,8 @@ def _metric(
     told = metric_tests(sight, sight.spec.boards[board], key, tests, level=_LEVEL, only=teams)
     columns = [cases.get(one.scores[key].id) if key in one.scores else None for one in own]
     wanted = len(own) * (len(own) - 1) // 2
+    if sum(one.who.ranked for one in own) < 2:
+        told = told.model_copy(update={"reason": _UNRANKED})
     untold = None
     if tests.test is not None and len(told.pairs) < wanted:
         unranked = any(not one.who.ranked for one in own)

@@ -55,13 +55,24 @@ def _tell(session: Session, submission: Submission, challenge: Challenge) -> Non
     ended = submission.evaluations
     if not ended or all(evaluation.status is EvaluationStatus.CANCELLED for evaluation in ended):
         return  # whoever cancels it knows
-    lines = [f"{evaluation.task}: {_WORDS[evaluation.status]}" for evaluation in ended]
+    spec = challenge.spec
+    phase = spec.phases[submission.phase].title if submission.phase in spec.phases else submission.phase
+    lines = [
+        f"{spec.tasks[one.task].title if one.task in spec.tasks else one.task}: {_WORDS[one.status]}"
+        for one in ended
+    ]
     tell(
         session,
         NoticeKind.SUBMISSION_ENDED,
         Audience.TEAM,
-        title=f"Your submission to {submission.phase}, track {submission.track}, has ended",
-        text="\n".join([*lines, "", f"`proctor watch {submission.id}` shows what may be seen of it."]),
+        title=f"Your submission to {phase}, {submission.track} track, has ended",
+        text="\n".join(
+            [
+                *lines,
+                "",
+                f"My submissions shows what may be seen of it, and so does: proctor watch {submission.id}",
+            ]
+        ),
         challenge=challenge,
         team_id=submission.team_id,
         about={"submission": submission.id, "team": submission.team_id, "phase": submission.phase},

@@ -198,7 +198,11 @@ def _amend(
 ) -> None:
     """What everybody reads: how many evaluations of which tasks count otherwise in each phase."""
     for phase, count in sorted(Counter(pair.phase for pair in exchanged).items()):
-        tasks = sorted({pair.task for pair in exchanged if pair.phase == phase})
+        named = challenge.spec.tasks
+        tasks = [
+            named[task].title if task in named else task
+            for task in sorted({pair.task for pair in exchanged if pair.phase == phase})
+        ]
         found = challenge.spec.phases.get(phase)
         title = phase if found is None else found.title
         what = f"{title}, {', '.join(tasks)}: {count:,} evaluation{'s' if count > 1 else ''} {how}"

@@ -8,6 +8,9 @@ from server.amendments.service import amend
 from server.challenges.models import Challenge
 from server.clock import now
 from server.datasets.models import Case, Dataset
+from server.words import counted
+
+_FIRST = "its first cases count"
 
 
 def amend_cases(
@@ -18,12 +21,29 @@ def amend_cases(
     if phase is None or not phase.has_opened(now(session)) or dataset.phase not in plans:
         return
     before, after = plans[dataset.phase]
-    then = "none" if old is None else f"the one before ({_cases(session, old)})"
-    what = (
-        f"{phase.title}, {dataset.task}: another version of the cases counts ({_cases(session, dataset)} cases) "
-        f"instead of {then}; {frozen.words(before, after)}"
+    task = challenge.spec.tasks.get(dataset.task)
+    place = f"{phase.title}, {dataset.task if task is None else task.title}"
+    cases = counted(_cases(session, dataset), "case", "cases")
+    if old is None:
+        what = f"{place}: {_FIRST} ({cases})"
+    else:
+        before_that = f"instead of the one before ({_cases(session, old)})"
+        what = f"{place}: another version of the cases counts ({cases}) {before_that}"
+    amend(
+        session,
+        challenge,
+        what=f"{what}; {frozen.words(before, after)}",
+        why=why,
+        by=by,
+        phase=dataset.phase,
+        task=dataset.task,
+        told=old is not None,
     )
-    amend(session, challenge, what=what, why=why, by=by, phase=dataset.phase, task=dataset.task)
+
+
+def is_first(what: str) -> bool:
+    """Whether an amendment says that a task has its first cases, which nobody can have relied on being otherwise."""
+    return f": {_FIRST} (" in what or " instead of none;" in what
 
 
 def _cases(session: Session, dataset: Dataset) -> int:

@@ -35,10 +35,9 @@ _WITH_MORE = {
     "/challenges/{slug}/leaderboards/{phase}/comparison": "?track=open&board=task2&team=Ada&team=Bob",
     "/organize/{slug}/datasets/{dataset_id}": "?check=true",
     "/organize/{slug}/datasets/{dataset_id}/difference": "?against={other}",
-    "/organize/{slug}/teams/{team_id}/decide": "?decision=hide&why=They+asked+for+it.",
-    "/organize/{slug}/teams/{team_id}/grant": "?phase=validation&track=open&task=task1&valid=1&why=A+cut.",
+    "/organize/{slug}/teams/{team_id}/decide": "?decision=hide",
+    "/organize/{slug}/teams/{team_id}/grant": "?phase=validation&track=open&task=task1&valid=1",
     "/organize/{slug}/phases/{phase}/dates": "?closes=2030-01-01T00:00",
-    "/organize/{slug}/submissions/{evaluation_id}/void": "?why=A+mistake+of+ours.",
     "/challenges/{slug}/submit/check": "?track=open&phase=validation&team={own}&image.task1={image}",
 }
 

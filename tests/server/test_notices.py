@@ -171,6 +171,10 @@ def test_what_is_retried_is_told_again_and_what_is_cancelled_is_known(
     (first,) = read(team.http)
     assert "a fault of the platform, which costs no attempt" in first["text"]
     assert "It hung." not in first["text"]
+    assert (first["title"], "`" in first["text"]) == (
+        "Your submission to Validation, open track, has ended",
+        False,
+    )
     of_admins = [notice for notice in read(admin.http) if notice["challenge"] == lab.slug]
     assert [notice["kind"] for notice in of_admins] == ["evaluation.errored"]
     assert put_back(admin, evaluation) == 204
@@ -179,7 +183,7 @@ def test_what_is_retried_is_told_again_and_what_is_cancelled_is_known(
     with unit_of_work(lab.sessions) as session:
         session.get_one(Evaluation, UUID(evaluation)).move_to(session, EvaluationStatus.SCORED, actor="tests")
     look()
-    assert "task5: scored" in read(team.http, limit=1)[0]["text"]
+    assert "Polymicrogyria classification: scored" in read(team.http, limit=1)[0]["text"]
     assert team.http.post(f"/evaluations/{team.submit()}/cancel").status_code == 200
     look()
     assert len(read(team.http)) == 2

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from contract.notices import Audience, NoticeKind
+from server.amendments.service import amend
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.notices.service import tell
@@ -166,6 +167,43 @@ def test_notices_are_read_one_by_one_and_all_at_once(
         'class="card unread"' not in sent(browser, "/notices", "/api/v1/notices/read", until=newest[1]).text
     )
     assert "You have read everything." in browser.get("/notices?unread=true").text
+
+
+def test_what_one_act_tells_is_one_card_with_digests_shortened(
+    browser: httpx.Client, ada: Person, sessions: SessionFactory, slug: str
+) -> None:
+    digest = "sha256:" + "5a" * 32
+    with unit_of_work(sessions) as session:
+        challenge = get_challenge(session, slug)
+        for number in (1, 2):
+            amend(session, challenge, what=f"Rule {number} was {digest}", why="Ours", by="tests")
+        mine = "What your team has was evaluated anew"
+        kind, whom = NoticeKind.RESULT_CHANGED, Audience.CHALLENGE
+        tell(session, kind, whom, title=mine, text="Yours.", challenge=challenge)
+    told(sessions, slug, 2)
+    page = browser.get("/notices").text
+    cards = page.split('<li class="card')[1:]
+    assert len(cards) == 3, "two pieces of news, and one act"
+    act = next(card for card in cards if mine in card)
+    assert f'<h2 title="{mine}">' in act, "what concerns the reader comes first"
+    assert "Also told of the same act (2)" in act
+    assert act.count('name="ids[]"') == 3, "it is read as one"
+    assert f">Rule 1 was sha256:{'5a' * 6}…. The organizers" in act
+    ids = re.findall(r'name="ids\[\]" value="([^"]+)"', act)
+    token = form_token(browser.get("/notices"))
+    browser.post("/api/v1/notices/read", data={"_csrf": token, "_then": "/notices", "ids[]": ids})
+    assert browser.get("/notices").text.count('<li class="card unread"') == 2
+
+
+def test_nobody_is_asked_about_notices_that_never_come_to_them(
+    browser: httpx.Client, ada: Person, admin: Person, served: tuple[str, SessionFactory]
+) -> None:
+    shown = browser.get("/notices/settings").text
+    assert "all tasks of a submission have ended" in shown
+    for of_others in ("a slot finds itself unfit", "the disk refuses uploads", "a team asks"):
+        assert of_others not in shown
+    sign_in(browser, admin.email)
+    assert "a slot finds itself unfit" in browser.get("/notices/settings").text
 
 
 def test_many_notices_come_page_by_page_at_the_same_cost(

@@ -104,6 +104,24 @@ def test_a_person_is_found_made_an_admin_and_closed(
     assert "left the field" in browser.get(page).text
 
 
+def test_a_person_s_address_is_confirmed_or_a_code_for_it_given_out(
+    browser: httpx.Client, person: Callable[..., Person]
+) -> None:
+    """What a server without mail tells people to ask an admin for."""
+    ada = person("Ada")
+    with httpx.Client(base_url=browser.base_url, headers={"Accept": "text/html"}, timeout=60) as own:
+        assert sign_in(own, ada.email).status_code == 303
+        assert "Ask an admin of this installation" in own.get("/account").text
+    page = f"/admin/people/{ada.id}"
+    token = form_token(browser.get(page))
+    given = browser.post(f"/api/v1/admin/users/{ada.id}/address-code", data={"_csrf": token, "_then": page})
+    assert given.status_code in (200, 201), given.text
+    assert "Give out a code that shows it" in browser.get(page).text
+    act = f"/api/v1/admin/users/{ada.id}/address-verification"
+    assert browser.post(act, data={"_csrf": token, "_then": page}).status_code == 303
+    assert "Give out a code that shows it" not in browser.get(page).text
+
+
 def test_a_challenge_file_that_has_consequences_is_asked_about_and_then_applied(
     browser: httpx.Client, slug: str
 ) -> None:

@@ -150,6 +150,7 @@ def test_a_rejected_evaluation_says_what_happened_and_what_to_do(mine: Team, lab
     page = require_sound(browser.get(f"/submissions/{submission_of(team, evaluation)}"))
     for part in ("rejected", "out_of_memory", "used more memory", "proctor try", "No attempt was spent"):
         assert part in page, part
+    assert page.index("Read what was found and the log of each case") < page.index("proctor try")
     assert "live.js" not in page, "nothing is to come"
 
 
@@ -163,6 +164,8 @@ def test_scores_stand_with_unit_and_direction_and_a_receipt(mine: Team, lab: Lab
     address = re.search(r'href="(/api/v1/evaluations/[0-9a-f-]+/receipt)" download', page)
     assert address is not None
     assert browser.get(address[1]).json()["signature"]
+    assert 'href="/api/v1/receipts/keys" download="receipt-keys.json"' in page
+    assert browser.get("/api/v1/receipts/keys").status_code == 200
 
 
 def test_what_is_sealed_shows_neither_score_nor_receipt(mine: Team, lab: Lab, fomo26: Challenge) -> None:

@@ -99,6 +99,8 @@ def test_what_it_costs_is_said_and_then_it_is_submitted(mine: Team) -> None:
     shown = require_sound(browser.get(page))
     left = team.quota()["left"]
     assert f"<td>{left}</td><td>{left - 1}</td>" in shown
+    uploads = team.http.get(f"/teams/{team.team}/uploads").json()
+    assert all(one["filename"] in shown for one in uploads if one["image"] and one["filename"])
     assert "The very same image once more." not in shown
     answer = submitted(browser, page)
     assert answer.status_code == 303, answer.text

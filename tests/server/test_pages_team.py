@@ -57,7 +57,9 @@ def test_a_team_is_founded_and_joined_by_a_link(
     team = ada.get(f"/api/v1/challenges/{slug}/teams/mine").json()["id"]
     link = invitation(ada, page, team)
     with browsing(served[0]) as nobody:
-        assert nobody.get(link).headers["Location"].startswith("/sign-in?then=%2Finvitations%2F")
+        asked = nobody.get(link).headers["Location"]
+        assert asked.startswith("/sign-in?then=%2Finvitations%2F")
+        assert "You are invited to a team." in nobody.get(asked).text
     shown = require_sound(eve.get(link))
     assert "Join Pioneers" in shown
     assert 'action="/invitations"' in eve.get(page).text

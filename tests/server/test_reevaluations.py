@@ -126,7 +126,9 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     assert pair["new"] in told["detail"], "which is the one to decide on"
     assert ranks(nobody, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
     told = nobody.get(f"/challenges/{lab.slug}/amendments").json()
-    what = "Validation, task5: 3 evaluations made anew count in place of those that did"
+    what = (
+        "Validation, Polymicrogyria classification: 3 evaluations made anew count in place of those that did"
+    )
     assert [(one["what"], one["why"]) for one in told] == [(what, None)], "the reason is not told unasked"
     shown = teams["Ada"].evaluation(pair["old"])
     assert shown["id"] == pair["new"], "an old address leads to what counts"

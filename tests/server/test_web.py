@@ -13,6 +13,7 @@ from evaluator.spec import Challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.openapi import as_3_0
+from server.pages import prose
 
 
 @pytest.fixture
@@ -43,6 +44,26 @@ def test_what_only_the_newer_version_says_is_said_in_the_words_of_the_older() ->
     assert as_3_0({"anyOf": [reference, {"type": "null"}]}) == {"allOf": [reference], "nullable": True}
     assert as_3_0({"exclusiveMinimum": 0.0}) == {"minimum": 0.0, "exclusiveMinimum": True}
     assert as_3_0({"const": "one"}) == {"enum": ["one"]}
+
+
+def test_what_people_write_has_links_and_bold_words_and_nothing_else() -> None:
+    assert prose("See **all** of https://a.example/b?c=1&d=2, or [it](https://e.example).\n# Rules\n#1") == (
+        'See <strong>all</strong> of <a href="https://a.example/b?c=1&amp;d=2" rel="noreferrer nofollow">'
+        'https://a.example/b?c=1&amp;d=2</a>, or <a href="https://e.example" rel="noreferrer nofollow">it</a>.\n'
+        "<strong>Rules</strong>\n#1"
+    )
+    for hostile in (
+        "<script>alert(1)</script>",
+        "[x](javascript:alert(1))",
+        '[<img src=x>](https://a.example/"onclick="x)',
+        'https://a.example/"><b>',
+        "**<b>**",
+        "# <i>",
+    ):
+        told = re.sub(
+            r'</?strong>|<a href="https://[^"<>]*" rel="noreferrer nofollow">|</a>', "", prose(hostile)
+        )
+        assert not re.search(r"[<>\"]", told), told
 
 
 _BROWSER = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}

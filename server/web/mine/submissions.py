@@ -123,7 +123,7 @@ def submission(
         spec=challenge.spec,
         out=out,
         state=State.of(out).id,
-        evaluations=[shown(challenge.spec, one) for one in out.evaluations],
+        evaluations=[shown(challenge.spec, one, hidden=out.hidden) for one in out.evaluations],
     )
 
 
@@ -151,7 +151,7 @@ def evaluation(
         spec=challenge.spec,
         submission=row,
         state=State.of(views.submission_out(session, row)).id,
-        shown=shown(challenge.spec, out),
+        shown=shown(challenge.spec, out, hidden=found.is_hidden),
         hidden=found.is_hidden,
         cases=[(case, hint(case.verdict) if case.verdict else None) for case in listed],
         after=after,
@@ -178,15 +178,15 @@ def case(
     )
 
 
-def shown(spec: Spec, out: EvaluationOut) -> Shown:
-    """An evaluation with what its card says of it."""
+def shown(spec: Spec, out: EvaluationOut, *, hidden: bool) -> Shown:
+    """An evaluation with what its card says of it. hidden: whether its cases are."""
     titles = Titles(spec)
     rows = [
         ScoreRow(titles.board(board), titles.metric(board, metric), score, _better(spec, board, metric))
         for board, metrics in out.scores.items()
         for metric, score in metrics.items()
     ]
-    return Shown(out, titles.task(out.task), said_of(out), rows)
+    return Shown(out, titles.task(out.task), said_of(out, hidden=hidden), rows)
 
 
 def _better(spec: Spec, board: str, metric: str) -> str | None:

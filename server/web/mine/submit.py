@@ -1,6 +1,8 @@
 """Submitting from a browser: sending image archives, choosing what runs where, and what that will cost."""
 
 import secrets
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -73,7 +75,7 @@ def submit(
         phases=detail.phases,
         opened=[(phase.name, _named(phase)) for phase in detail.phases if phase.open],
         images=images,
-        names={upload.image: upload.filename for upload in reversed(uploads) if upload.image},
+        names=_named_by(uploads),
         uploads=[upload for upload in uploads if upload.status != "ready"],
         storage=None if own is None else get_storage(own.id, session, reader.user, settings),
         limit=settings.upload_limit,
@@ -117,10 +119,21 @@ def check(
         phase_title=chosen_phase.title,
         track=track,
         rows=rows,
+        names=_names(session, reader, own),
         waiting=standstill(session, challenge.id),
         forecast=_forecast(session),
         key=secrets.token_urlsafe(18),
     )
+
+
+def _names(session: Session, reader: Reader, own: Team | None) -> Mapping[str, str]:
+    """What the files of a team's images were called; an image whose upload is no longer kept has no name."""
+    named = {} if own is None else _named_by(list_uploads(own.id, session, reader.user))
+    return defaultdict(str, named)
+
+
+def _named_by(uploads: Sequence[UploadOut]) -> dict[str, str]:
+    return {one.image: one.filename for one in reversed(uploads) if one.image and one.filename}
 
 
 def _named(phase: PhaseOut) -> str:

@@ -9,6 +9,7 @@ from evaluator.verdicts import HINTS, VALID, fault_of
 _TRY = (
     "Run the image on a case of your own with “proctor try”: it has the limits and checks of this platform."
 )
+_READ = "Read what was found and the log of each case, under Cases and logs: what the program printed stands there."
 _NEXT = {
     EvaluationStatus.SCORED: "Nothing. The scores stand below, and the receipt says what ran on what.",
     EvaluationStatus.REJECTED: f"{_TRY} Then upload the mended image, and submit it. No attempt was spent.",
@@ -37,8 +38,11 @@ class Said:
     counts: tuple[tuple[str, str, int], ...] = ()
 
 
-def said_of(evaluation: EvaluationOut) -> Said:
-    """What is to be said of an evaluation as its team sees it; while it goes on what its cases have told so far."""
+def said_of(evaluation: EvaluationOut, *, hidden: bool) -> Said:
+    """What is to be said of an evaluation as its team sees it; while it goes on what its cases have told so far.
+
+    hidden: whether its cases are, so that there are no logs to read.
+    """
     counts = tuple(
         (code, hint(code), count)
         for code, count in sorted(evaluation.verdicts.items(), key=lambda one: -one[1])
@@ -48,6 +52,8 @@ def said_of(evaluation: EvaluationOut) -> Said:
     failure = None if evaluation.failure is None else hint(evaluation.failure)
     status = EvaluationStatus(evaluation.status)
     to_do = _OF_REASONS.get(evaluation.reason_code or "", _NEXT[status])
+    if status is EvaluationStatus.REJECTED and not hidden:
+        to_do = f"{_READ} {to_do}"
     return Said(evaluation.reason or evaluation.note, to_do, failure, counts)
 
 

@@ -73,3 +73,6 @@ def get_room(request: Request, session: SessionDep, reader: ReaderDep, slug: Nam
 
 
 RoomDep = Annotated[Room, Depends(get_room)]
+
+REASON = "(the reason that you give below)"
+"""What stands for a reason in a plan: reasons are sent with the act alone, for an address is kept in many places."""

@@ -22,7 +22,7 @@ from server.evaluations.result_models import Receipt
 from server.evaluations.views import case_for_admin_out
 from server.queue.waiting import Which
 from server.submissions.models import Submission
-from server.web.organize.room import Room, RoomDep, Typed
+from server.web.organize.room import REASON, Room, RoomDep, Typed
 from server.web.queries import moment_of
 from server.web.tried import tried
 
@@ -101,21 +101,16 @@ def case(room: RoomDep, evaluation_id: EvaluationId, case_id: CaseRunId) -> HTML
 
 
 @router.get("/{evaluation_id}/void", response_class=HTMLResponse)
-def void(room: RoomDep, evaluation_id: EvaluationId, why: Typed = "") -> HTMLResponse:
+def void(room: RoomDep, evaluation_id: EvaluationId) -> HTMLResponse:
     """What taking it off the boards would change, and the form that does it; of a void one the way back."""
     evaluation = _evaluation(room, evaluation_id, Look.CASES)
     act, plan = ("unvoid", plan_unvoid) if evaluation.voided else ("void", plan_void)
-    made = (
-        tried(lambda: plan(room.slug, evaluation.id, ActIn(why=why), room.session, room.user))
-        if why
-        else tried(lambda: None)
-    )
+    made = tried(lambda: plan(room.slug, evaluation.id, ActIn(why=REASON), room.session, room.user))
     return room.page(
         "void",
         status=made.status,
         found=evaluations.shown(room.session, evaluation.id, with_cases=False),
         act=act,
-        why=why,
         plan=made.plan,
         refused=made.refused,
     )

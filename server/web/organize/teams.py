@@ -18,7 +18,7 @@ from server.errors import NotFound
 from server.same_person.api import list_resemblances
 from server.teams.models import Team
 from server.usage.api import list_usage
-from server.web.organize.room import Room, RoomDep, Typed
+from server.web.organize.room import REASON, Room, RoomDep, Typed
 from server.web.tried import tried
 
 router = APIRouter(prefix="/organize/{slug}/teams", include_in_schema=False)
@@ -100,7 +100,6 @@ def decide(
     room: RoomDep,
     team_id: TeamId,
     decision: Decision,
-    why: Typed = "",
     name: Typed = "",
     disclaimer: Typed = "",
     into: Typed = "",
@@ -115,11 +114,11 @@ def decide(
             plan_decision(
                 room.slug,
                 team_id,
-                DecisionIn.model_validate({"decision": decision, "why": why, **sent}),
+                DecisionIn.model_validate({"decision": decision, "why": REASON, **sent}),
                 room.session,
                 room.user,
             )
-            if why
+            if _NEEDED.get(decision, "") in ("", *sent)
             else None
         )
     )
@@ -129,7 +128,6 @@ def decide(
         team=_shown(room, row.id),
         decision=decision.value,
         word=WORDS[decision],
-        why=why,
         asked=given,
         sent=sent,
         others=_others(room, row) if decision is Decision.MERGE else [],
@@ -146,16 +144,15 @@ def grant(
     track: Typed = "",
     task: Typed = "",
     valid: Typed = "",
-    why: Typed = "",
 ) -> HTMLResponse:
     """What a grant of attempts would change, and the form that grants."""
-    asked = {"phase": phase, "track": track, "task": task, "valid": valid, "why": why}
+    asked = {"phase": phase, "track": track, "task": task, "valid": valid}
     made = tried(
         lambda: (
             plan_grant(
                 room.slug,
                 team_id,
-                GrantIn.model_validate({**asked, "valid": _number(valid)}),
+                GrantIn.model_validate({**asked, "why": REASON, "valid": _number(valid)}),
                 room.session,
                 room.user,
             )
@@ -171,6 +168,10 @@ def grant(
         plan=made.plan,
         refused=made.refused,
     )
+
+
+_NEEDED = {Decision.RENAME: "name", Decision.MERGE: "into"}
+"""What has to be chosen before it is known what a decision would change."""
 
 
 def _number(text: str) -> int | str:

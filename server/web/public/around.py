@@ -13,6 +13,7 @@ from server.editions.service import release_of
 from server.leaderboard.around import Around, ShownAtRelease
 from server.leaderboard.release import released_at
 from server.reevaluations.models import UNDER_WAY, Reevaluation
+from server.versions.amending import is_first
 
 _MOST = 100
 """Amendments that are looked at, the newest ones."""
@@ -30,7 +31,9 @@ def around_of(session: Session, challenge: Challenge, phase: str) -> Around:
     return Around(
         released=tuple(challenge.released),
         released_at=released_at(session, challenge, phase),
-        amended=[amendment_out(one) for one in listed if one.phase in (None, phase)],
+        amended=[
+            amendment_out(one) for one in listed if one.phase in (None, phase) and not is_first(one.what)
+        ],
         plan=None if plan is None else plan.now.digest,
         shown=_shown(session, challenge, phase),
         again=any(not scope.phases or phase in scope.phases for scope in scopes),

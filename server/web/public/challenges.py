@@ -26,8 +26,11 @@ from server.published.service import phases_with_results
 from server.questions import service as questions
 from server.queue.slots import standstill
 from server.teams.membership import find_team
+from server.versions.amending import is_first
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
+from server.web.public import contract_words, programs
+from server.web.public.leaders import leads_of
 from server.web.public.moments import Stage, When, drawn, next_of, stages
 
 router = APIRouter(include_in_schema=False)
@@ -45,8 +48,10 @@ def overview(
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), now(session)
     published = {name for id_, name in phases_with_results(session) if id_ == challenge.id}
+    leads = leads_of(request, session, challenge, stages(challenge, at, published))
     spec, listed = challenge.spec, stages(challenge, at, published)
     amended = amendments(session, challenge, limit=_AMENDMENTS + 1)
+    told = [amendment_out(one) for one in amended[:_AMENDMENTS]]
     return page(
         request,
         "public/challenge.html",
@@ -56,6 +61,7 @@ def overview(
         next=next_of(spec, at),
         stages=listed,
         timeline=drawn(listed, at),
+        leads=leads,
         released=challenge.released,
         open=next((stage.name for stage in listed if stage.when is When.OPEN), None),
         own_limits=any(task.limits for task in spec.tasks.values()),
@@ -65,12 +71,50 @@ def overview(
         news=questions.published(session, challenge, limit=_NEWS),
         plans=opened_plans(session, challenge, at=at),
         committed=committed_phases(session, challenge),
-        amendments=[amendment_out(one) for one in amended[:_AMENDMENTS]],
+        amendments=[one for one in told if not is_first(one.what)],
+        imports=[one for one in told if is_first(one.what)],
         more=len(amended) > _AMENDMENTS,
         waiting=standstill(session, challenge.id),
         address=settings.public_url,
         team=_team(session, visitor, challenge),
     )
+
+
+@router.get("/challenges/{slug}/take-part", response_class=HTMLResponse)
+def take_part(
+    request: Request, session: SessionDep, settings: SettingsDep, visitor: VisitorDep, slug: Name
+) -> HTMLResponse:
+    """What an image is called with, what it may use and has to write, and a program for each task to begin with."""
+    challenge = challenges.get_challenge(session, slug)
+    spec = challenge.spec
+    return page(
+        request,
+        "public/take_part.html",
+        frame=challenge_frame(challenge, takes_part=visitor.user is not None),
+        spec=spec,
+        tasks=[_called(spec, name) for name in spec.tasks],
+        own_limits=any(task.limits for task in spec.tasks.values()),
+        limits=contract_words.limits_of(spec.limits),
+        upload_limit=settings.upload_limit,
+        documents=asked_of(session, challenge.id, None),
+    )
+
+
+def _called(spec: Spec, name: str) -> Mapping[str, Any]:
+    """How a task's program is run, what it has to write, and one that does."""
+    task = spec.tasks[name]
+    return {
+        "name": name,
+        "task": task,
+        "inputs": _inputs(task),
+        "call": contract_words.call_of(task),
+        "alternatives": contract_words.alternatives_of(task),
+        "short": contract_words.short(task.output),
+        "counts": contract_words.whole(task.output),
+        "limits": contract_words.limits_of(spec.limits_of(name)),
+        "program": programs.program(task),
+        "dockerfile": programs.dockerfile(task),
+    }
 
 
 def _team(session: Session, visitor: Visitor, challenge: Challenge) -> str | None:
@@ -88,6 +132,7 @@ def _tasks(session: Session, challenge: Challenge, listed: list[Stage]) -> list[
             "task": task,
             "inputs": _inputs(task),
             "limits": _limits(spec.limits_of(name)),
+            "output": contract_words.short(task.output),
             "cases": [
                 (stage.phase.title, counts[stage.name, name])
                 for stage in listed

@@ -1,6 +1,6 @@
 """The first page: the challenges of this installation, those that run first."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,9 +16,13 @@ from server.deps import SessionDep
 from server.pages import page
 from server.published.service import phases_with_results
 from server.web.looking import VisitorDep
+from server.web.public.leaders import Lead, leads_of
 from server.web.public.moments import Next, Stage, When, next_of, stages, when
 
 router = APIRouter(include_in_schema=False)
+
+_WITH_LEADS = 3
+"""Running challenges whose leaders the first page names: each takes a board."""
 
 
 class _Listed(NamedTuple):
@@ -27,6 +31,7 @@ class _Listed(NamedTuple):
     when: When
     next: Next | None
     stages: list[Stage]
+    leads: Sequence[Lead] = ()
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -36,15 +41,21 @@ def home(request: Request, session: SessionDep, visitor: VisitorDep) -> HTMLResp
     published: dict[ChallengeId, set[str]] = {}
     for challenge_id, phase in phases_with_results(session):
         published.setdefault(challenge_id, set()).add(phase)
-    listed = [
-        _listed(challenge, at, published.get(challenge.id, set()))
-        for challenge in challenges.list_challenges(session)
-    ]
+    shown = challenges.list_challenges(session)
+    listed = [_listed(challenge, at, published.get(challenge.id, set())) for challenge in shown]
+    by_slug = {one.slug: one for one in listed}
     groups: dict[str, Any] = {
         name: sorted((one for one in listed if one.when is which), key=lambda one: _order(one, at))
         for name, which in (("running", When.OPEN), ("coming", When.COMING), ("past", When.OVER))
     }
     groups["past"].reverse()
+    named = {one.slug for one in groups["running"][:_WITH_LEADS]}
+    leads = {
+        challenge.slug: leads_of(request, session, challenge, by_slug[challenge.slug].stages)
+        for challenge in shown
+        if challenge.slug in named
+    }
+    groups["running"] = [one._replace(leads=leads.get(one.slug, ())) for one in groups["running"]]
     return page(request, "public/home.html", **groups)
 
 

@@ -9,6 +9,7 @@ from evaluator.charts import Picture, PlacedTeam, rank_sets
 from server.leaderboard.made import MadeTrack
 from server.leaderboard.memory import Board
 from server.pages import footnotes, plural
+from server.web.public.leaders import said_of
 from server.web.public.opened import OpenedRow, opened_row
 from server.web.public.query import MOST_COMPARED, View
 from server.web.public.sources import OneBoard, OverAll, metric_column, value_cell
@@ -35,6 +36,8 @@ def unified_page(
         "csv": table.view.link(f"{view.path}/shown.csv", page=1, opened=""),
         "compare": _comparison(view, table.compared),
         "picture": _places_drawn(track),
+        "lead": said_of(track),
+        "beside": any(entry.baseline or entry.disqualified for entry in track.unified),
     }
 
 

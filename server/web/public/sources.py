@@ -64,8 +64,35 @@ class OverAll:
             )
         rank = entry.board_ranks.get(key)
         if rank is None:
-            return Cell(NONE, quiet=True)
+            return self._unranked(entry.team, key) if _apart(entry) else Cell(NONE, quiet=True)
         return Cell(f"({rank:g})", quiet=True) if key in entry.missing else Cell(f"{rank:g}")
+
+    def _unranked(self, team: str, key: str) -> Cell:
+        """What a team without ranks has on a board instead: the value of its first metric."""
+        board = next(one for one in self.track.boards if one.head.board == key)
+        attempt = board.shown.attempts.get((self._keys.get(team, ""), key))
+        title, score = next(
+            (
+                (metric.title, attempt.scores[metric.name])
+                for metric in board.head.metrics
+                if attempt is not None and metric.name in attempt.scores
+            ),
+            ("", None),
+        )
+        if score is None or score.value is None:
+            return Cell(NONE, quiet=True)
+        return Cell(decimals(score.value, board.shown.decimals), title, quiet=True)
+
+    @cached_property
+    def _keys(self) -> Mapping[str, str]:
+        """The keys of teams, by their names."""
+        marks = self.track.boards[0].shown.marks if self.track.boards else {}
+        return {mark["team"]: key for key, mark in marks.items()}
+
+
+def _apart(entry: UnifiedOut) -> bool:
+    """Whether it has no ranks: a baseline, or who is disqualified."""
+    return entry.baseline or entry.disqualified
 
 
 @dataclass(frozen=True)
