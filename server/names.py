@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from uuid import UUID
 
 SIGNS = frozenset(".,_&'()+-/’‘‐–·・׳״་")
 """What may stand in a name beside letters, digits and spaces."""
@@ -61,12 +62,22 @@ def display_name(name: str, *, least: int = 1, most: int = 100) -> str:
         raise ValueError(f"has to have {least} to {most} characters")
     if not (shown[0].isalnum() or shown[0] in _FIRST) or not any(character.isalnum() for character in shown):
         raise ValueError(f"has to begin with a letter or digit, and consist of {_ALLOWED}")
+    if _is_id(shown):
+        raise ValueError("must not be an id, by which something else could be meant")
     for at, character in enumerate(shown):
         _check_character(shown, at, character)
     _check_marks(shown)
     for word in _BETWEEN_WORDS.split(shown):
         _check_scripts(word)
     return shown
+
+
+def _is_id(shown: str) -> bool:
+    try:
+        UUID(shown)
+    except ValueError:
+        return False
+    return True
 
 
 def skeleton(name: str) -> str:

@@ -17,11 +17,13 @@ _NOTED = "acts_on_boards"
 class BoardAct:
     """An act. phase: the one that it concerns, None for all. what: as everybody reads it, None where nobody does.
 
-    releases: whether it is the release of the phase's board.
+    kind: what is said of it where no act of the same unit of work is read. releases: whether it is the release of the
+    phase's board.
     """
 
     phase: str | None
     what: str | None
+    kind: str = "the organizers changed how a team stands"
     releases: bool = False
 
 

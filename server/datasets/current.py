@@ -14,9 +14,13 @@ from server.settings import Settings
 
 
 def lock(session: Session, challenge_id: ChallengeId) -> Challenge:
-    """One change of a challenge's versions at a time, until the commit; submissions are not held up."""
+    """One change of a challenge's versions at a time, until the commit; submissions are not held up.
+
+    The challenge is what it is now: while the lock was waited for somebody may have changed it.
+    """
     query = select(Challenge).where(Challenge.id == challenge_id)
-    return session.scalars(query.with_for_update(key_share=True)).one()
+    now = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalars(now).one()
 
 
 def in_force(

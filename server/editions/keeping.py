@@ -6,12 +6,12 @@ work commits the leaderboard is looked at as everybody will see it, and kept if 
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, exists, func, select, true
+from sqlalchemy import DateTime, Uuid, any_, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from contract.editions import EditionCause
 from contract.ids import ChallengeId
-from contract.statuses import EvaluationStatus
 from server.challenges.acts import BoardAct, noted_acts
 from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
@@ -19,13 +19,13 @@ from server.datasets.current import lock
 from server.editions.content import boards_of, digest_of, places_of
 from server.editions.models import Edition
 from server.editions.service import last_edition
-from server.evaluations.models import COUNTS, Evaluation
-from server.evaluations.ticks import is_shown
-from server.leaderboard.views import leaderboard_out
+from server.evaluations.models import Evaluation
+from server.evaluations.ticks import AT_ONCE, is_shown
+from server.leaderboard.made import MadeBoards
+from server.leaderboard.views import made_boards
 from server.published.service import phases_with_results
 from server.teams.models import Team
 
-_STANDING = "the organizers changed how a team stands"
 _SCORED = "results were scored since the edition before"
 _MOST_WORDS, _MOST_CAUSES = 500, 20
 
@@ -70,9 +70,7 @@ _KEPT = select(Edition.challenge_id, Edition.phase).distinct()
 
 
 def _locked(session: Session, challenge_id: ChallengeId) -> Challenge:
-    challenge = lock(session, challenge_id)
-    session.refresh(challenge, ["released"])
-    return challenge
+    return lock(session, challenge_id)
 
 
 def _kept_phases(session: Session, challenge: Challenge) -> list[str]:
@@ -86,7 +84,8 @@ def _kept_phases(session: Session, challenge: Challenge) -> list[str]:
 
 
 def _keep(session: Session, challenge: Challenge, phase: str, acts: Sequence[BoardAct]) -> None:
-    board = leaderboard_out(session, challenge, phase)
+    made = made_boards(session, challenge, phase)
+    board = made.out
     rows = session.execute(select(Team.name, Team.id).where(Team.challenge_id == challenge.id))
     ids = {name: str(team_id) for name, team_id in rows}
     places, boards = places_of(board, ids), boards_of(board, ids)
@@ -99,7 +98,7 @@ def _keep(session: Session, challenge: Challenge, phase: str, acts: Sequence[Boa
         phase=phase,
         number=1 if last is None else last.number + 1,
         cause=cause,
-        what=_what(session, challenge, phase, acts, last) if cause is EditionCause.CHANGED else [],
+        what=_what(session, challenge, made, acts, last) if cause is EditionCause.CHANGED else [],
         version=board.version,
         digest=digest,
         places=places,
@@ -117,27 +116,25 @@ def _cause(acts: Sequence[BoardAct], last: Edition | None) -> EditionCause:
 
 
 def _what(
-    session: Session, challenge: Challenge, phase: str, acts: Sequence[BoardAct], last: Edition | None
+    session: Session, challenge: Challenge, made: MadeBoards, acts: Sequence[BoardAct], last: Edition | None
 ) -> list[str]:
     """What everybody reads of it; and that results were scored meanwhile, which keep no edition of their own."""
-    told = [act.what[:_MOST_WORDS] for act in acts if act.what is not None] or [_STANDING]
+    told = [act.what[:_MOST_WORDS] for act in acts if act.what is not None] or [act.kind for act in acts]
     told = list(dict.fromkeys(told))[:_MOST_CAUSES]
-    if last is not None and session.scalar(
-        select(exists().where(*_scored_since(session, challenge, phase, last)))
-    ):
+    if last is not None and _scored_since(session, challenge, made, last):
         told.append(_SCORED)
     return told
 
 
-def _scored_since(
-    session: Session, challenge: Challenge, phase: str, last: Edition
-) -> tuple[ColumnElement[bool], ...]:
-    hidden = challenge.spec.phases[phase].hidden
-    return (
-        COUNTS,
-        Evaluation.challenge_id == challenge.id,
-        Evaluation.phase == phase,
-        Evaluation.status == EvaluationStatus.SCORED,
-        Evaluation.finished_at > last.created_at,
-        is_shown(session, Evaluation.finished_at) if hidden else true(),
+def _scored_since(session: Session, challenge: Challenge, made: MadeBoards, last: Edition) -> bool:
+    """Whether the board shows a result that it did not show at the last edition: others are nobody's to know of."""
+    shown = list({entry.int: entry for track in made.tracks for entry in track.evaluations}.values())
+    then = literal(last.created_at, DateTime(timezone=True))
+    hidden = challenge.spec.phases[last.phase].hidden
+    later = (
+        ~is_shown(session, Evaluation.finished_at, at=then)
+        if hidden and not session.info.get(AT_ONCE)
+        else Evaluation.finished_at > then
     )
+    listed = Evaluation.id == any_(literal(shown, ARRAY(Uuid)))
+    return session.scalar(select(exists().where(listed, later))) or False

@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 
 from contract.editions import EditionCause, EditionDifferencesOut, EditionOut
 from contract.leaderboard import LeaderboardOut
+from contract.problems import ErrorCode
 from server.challenges.models import Challenge
 from server.editions.differences import Teams, named_teams, since
 from server.editions.models import BoardThen, Edition, PlaceThen
 from server.editions.service import later_than
+from server.errors import Unprocessable
 from server.words import moment
 
 _WORDS = {
@@ -75,7 +77,9 @@ def differences_out(
     limit: int,
 ) -> EditionDifferencesOut:
     """The places of a track in an edition beside those of `board`, which is as the asker sees it."""
-    now = next(one for one in board.tracks if one.track == track)
+    now = next((one for one in board.tracks if one.track == track), None)
+    if now is None:  # another file has come since it was asked for
+        raise Unprocessable(ErrorCode.UNKNOWN_TRACK, f"The leaderboard has no track {track!r} any more.")
     found = since(session, challenge, edition, board, now)
     later = later_than(session, challenge, edition, most=_MOST_LATER)
     return EditionDifferencesOut(

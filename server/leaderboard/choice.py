@@ -50,7 +50,8 @@ def chosen(
     if now.spec.ranking.entry == "best":
         for task in now.spec.tasks:
             if now.spec.boards_of(task):
-                values |= _values(session, challenge, phase, task, *deciding_metric(now.spec.boards_of(task)))
+                decides = deciding_metric(now.spec.boards_of(task))
+                values |= _values(session, challenge, phase, supposed, task, *decides)
     by_task: dict[str, list[Scored]] = {task: [] for task in now.spec.tasks}
     for evaluation in evaluations:
         by_task.setdefault(evaluation.task, []).append(evaluation)
@@ -99,7 +100,13 @@ def _comparable(attempts: Sequence[Scored], board: str, now: InForce) -> Sequenc
 
 
 def _values(
-    session: Session, challenge: Challenge, phase: str, task: str, board: str, metric: str
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    supposed: Supposed,
+    task: str,
+    board: str,
+    metric: str,
 ) -> Mapping[EvaluationId, float | None]:
     rows = session.execute(
         select(Score.evaluation_id, Score.value)
@@ -109,6 +116,7 @@ def _values(
             Evaluation.phase == phase,
             Evaluation.task == task,
             Evaluation.status == EvaluationStatus.SCORED.value,
+            supposed.counting,
             Score.board == board,
             Score.metric == metric,
         )

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from contract.certainty import CertaintyOut
+from contract.ids import EvaluationId
 from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardHead,
@@ -83,13 +84,14 @@ class MadeBoard:
 
 @dataclass(frozen=True)
 class MadeTrack:
-    """One track: places over all boards, and what is known of its boards."""
+    """One track: places over all boards, and what is known of its boards. evaluations: those that it shows."""
 
     track: str
     unified: list[UnifiedOut]
     boards: list[MadeBoard]
     certainty: CertaintyOut | None
     certainty_pending: bool
+    evaluations: list[EvaluationId]
 
     @property
     def heads(self) -> list[BoardHead]:
@@ -140,6 +142,7 @@ def made_track(track: Shown, certainty: CertaintyOut | None, *, pending: bool) -
         boards=[_board(track, name) for name in names],
         certainty=certainty,
         certainty_pending=pending,
+        evaluations=[one.evaluation for one in track.attempts.values() if one.evaluation is not None],
     )
 
 

@@ -18,6 +18,7 @@ from evaluator.spec import Phase, SpecError, read_challenge
 from server.amendments import frozen
 from server.amendments.service import last_act
 from server.challenges import service as challenges
+from server.challenges.acts import BoardAct, note_act
 from server.challenges.models import Challenge
 from server.clock import now
 from server.datasets import fit, said
@@ -145,6 +146,8 @@ def apply_planned(
     if old is None:
         frozen.note(session, challenge)
     elif changed:
+        # Whatever of the file is no amendment, decimals or titles, may show on a board too.
+        note_act(session, challenge.id, BoardAct(None, None, "the challenge file was changed"))
         amend_phases(
             session, challenge, old, changes=planned.changes, at=at, by=actor, why=why, act_on=act_on
         )

@@ -41,6 +41,7 @@ REFUSED = {
     "Pаypal": "mix letters",
     "p\u0305а": "mix letters",
     "νan Gogh": "mix letters of Greek and Latin",
+    "9b6f95a9-5967-4d25-91be-b5cb8bf8315f": "an id",
     "Team 🎉": "U+1F389 PARTY POPPER",
     "T\ue000": "U+E000",
     "T\u0378": "U+0378",

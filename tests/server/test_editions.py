@@ -18,6 +18,7 @@ from contract.organizers import Role
 from evaluator.spec import Challenge
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
+from server.datasets.current import lock
 from server.editions.keeping import keep_found
 from server.editions.models import Edition
 from server.evaluations.models import Evaluation
@@ -138,7 +139,9 @@ def test_a_reevaluation_that_is_applied_and_its_way_back_are_editions(
     organizing.apply(made)
     second = editions.all(nobody)[0]
     assert (second["number"], second["cause"]) == (2, "changed")
-    assert second["what"] == ["Test, task5: 3 evaluations made anew count in place of those that did"]
+    assert second["what"] == [
+        "Test, Polymicrogyria classification: 3 evaluations made anew count in place of those that did"
+    ]
     assert editions.moves(nobody) == {"Cyd": (3, 1), "Bob": (2, 2), "Ada": (1, 3)}
     since = editions.since(nobody)
     assert (since["moved"], [one["number"] for one in since["later"]]) == (2, [2])
@@ -384,3 +387,49 @@ def test_more_editions_and_teams_cost_no_more_statements(
     assert counts[1][0] <= counts[0][0]
     listed = editions.since(nobody, limit=2, offset=1)
     assert (listed["total"], listed["offset"], len(listed["teams"])) == (7, 1, 2)
+
+
+def test_whatever_of_a_file_shows_on_the_board_is_an_edition_though_it_is_no_amendment(
+    editions: Editions, teams: dict[str, Entrant], nobody: httpx.Client
+) -> None:
+    editions.release()
+    with unit_of_work(editions.lab.sessions) as session:
+        present = get_challenge(session, editions.lab.slug).spec
+    body = {"file": text_of(present, editions.lab.slug), "confirmed": True, "why": "as it was announced"}
+    answer = editions.admin.post(
+        "/admin/challenges", json={**body, "overlay": "phases: {test: {decimals: 1}}"}
+    )
+    assert answer.status_code == 200, answer.text
+    (second, _) = editions.all(nobody)
+    assert second["what"] == ["the challenge file was changed"]
+
+
+def test_results_that_nobody_sees_are_not_told_of(
+    editions: Editions, teams: dict[str, Entrant], entrant: MakeEntrant, nobody: httpx.Client
+) -> None:
+    eve = entrant("Eve")
+    evaluation = eve.submit(phase="test")
+    editions.release()
+    assert editions.desk.decide(eve, "hide").status_code == 200
+    editions.lab.worker().drain()
+    score_all(editions.lab, valued({**teams, "Eve": eve}, {**VALUES, "Eve": 0.95}))
+    with unit_of_work(editions.lab.sessions) as session:
+        assert session.get_one(Evaluation, UUID(evaluation)).finished_at is not None
+    assert editions.desk.decide(teams["Ada"], "disqualify").status_code == 200
+    assert editions.all(nobody)[0]["what"] == [
+        "Test: a team was disqualified; its values are shown without a place"
+    ]
+
+
+def test_who_waits_for_a_challenge_s_lock_finds_it_as_it_is_then(
+    editions: Editions, teams: dict[str, Entrant]
+) -> None:
+    with editions.lab.sessions() as session:
+        read = get_challenge(session, editions.lab.slug)
+        before = read.spec.digest
+        with unit_of_work(editions.lab.sessions) as other:
+            present = get_challenge(other, editions.lab.slug).spec
+        body = {"file": text_of(present, editions.lab.slug), "confirmed": True, "why": "as it was announced"}
+        changed = editions.admin.post("/admin/challenges", json={**body, "overlay": "title: Another name"})
+        assert changed.status_code == 200, changed.text
+        assert lock(session, read.id).spec.digest != before

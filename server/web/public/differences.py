@@ -39,6 +39,7 @@ _AT = "/challenges/{slug}/leaderboards/{phase}/differences"
 _TRACK, _WITHOUT, _EDITION = "track ", "without ", "edition-"
 _MOST = 500
 """Teams that the table has, the first ones."""
+_OTHERS = ("others", "another rule, board or track")
 _EDITIONS = 50
 """Editions that can be chosen, the newest ones."""
 
@@ -65,12 +66,15 @@ class _Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class _Look:
-    """A track as somebody sees it, and what it can be set beside. edition: the number of the one that is chosen."""
+    """A track as somebody sees it, and what it can be set beside.
+
+    edition: the number of the one that is chosen. Then nothing is known of other rules: that takes long to read.
+    """
 
     challenge: Challenge
     board: Board
     track: MadeTrack
-    sure: SurenessOut
+    pending: bool
     editions: Sequence[tuple[str, str]]
     rules: Sequence[_Choice]
     chosen: _Choice | None
@@ -79,7 +83,8 @@ class _Look:
     @property
     def choices(self) -> list[tuple[str, str]]:
         """Keys and words, earlier releases first."""
-        return [*self.editions, *((one.key, _named(self.track, one)) for one in self.rules)]
+        others = [(one.key, _named(self.track, one)) for one in self.rules]
+        return [*self.editions, *(others if self.edition is None else [_OTHERS])]
 
     @property
     def here(self) -> str:
@@ -127,7 +132,7 @@ def differences(
         request,
         "boards/differences.html",
         **common,
-        pending=look.sure.pending,
+        pending=look.pending,
         any_moves=any(_moving(look.track, one.places) for one in look.rules),
         words=None if look.chosen is None else look.chosen.words,
         moved=moved,
@@ -179,22 +184,27 @@ def _look(
         require_track(challenge.spec, track)
     board = board_for(request, session, challenge, phase, viewer)
     own = opening_track(board, track)
-    sure = sureness_out(session, seen(session, challenge, phase, own.track, viewer))
-    rules = _choices(own, sure, [one for one in board.made.tracks if one is not own])
-    found = [edition_out(one) for one in editions_of(session, challenge, phase, viewer, limit=_EDITIONS)]
     number = _number(against)
+    rules, pending = _rules(session, challenge, phase, board, own, viewer) if number is None else ([], False)
+    found = [edition_out(one) for one in editions_of(session, challenge, phase, viewer, limit=_EDITIONS)]
     return _Look(
         challenge=challenge,
         board=board,
         track=own,
-        sure=sure,
+        pending=pending,
         editions=[(f"{_EDITION}{one.number}", f"{one.title} (edition {one.number})") for one in found],
         rules=rules,
-        chosen=None
-        if number is not None
-        else next((one for one in rules if one.key == against), _first(own, rules)),
+        chosen=next((one for one in rules if one.key == against), _first(own, rules)),
         edition=number,
     )
+
+
+def _rules(
+    session: Session, challenge: Challenge, phase: str, board: Board, own: MadeTrack, viewer: User | None
+) -> tuple[list[_Choice], bool]:
+    """What is kept of other rules, and whether it is being worked out."""
+    sure = sureness_out(session, seen(session, challenge, phase, own.track, viewer))
+    return _choices(own, sure, [one for one in board.made.tracks if one is not own]), sure.pending
 
 
 def _number(against: str) -> int | None:
