@@ -11,7 +11,7 @@ EXTRAS := client server worker embedded parquet demo dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine squashfs browser proxies third-party torch demo up test test-long check bench mutants evaluator-wheel train lock clean
+.PHONY: help setup engine squashfs browser proxies third-party torch demo up test test-long check bench mutants evaluator-wheel release train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -70,6 +70,10 @@ mutants: setup ## small defects in metrics and ranking, and whether the tests no
 
 evaluator-wheel: setup ## the evaluator alone, as a wheel in dist/
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist distributions/evaluator
+
+release: setup ## wheels, requirements, what they stand on and checksums in dist/release
+	@$(BIN)/python -m scripts.third_party --strict
+	$(BIN)/python -m scripts.release $(ARGS)
 
 train: setup torch $(TRAINING) ## make the baseline's checkpoint again, from synthetic scans
 	$(BIN)/python -m baseline_model.train $(TRAINING) $(ARGS)
