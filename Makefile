@@ -11,7 +11,7 @@ EXTRAS := client server worker embedded parquet demo dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine podman squashfs browser third-party torch demo up test test-long check bench mutants evaluator-wheel train lock clean
+.PHONY: help setup engine podman squashfs browser proxies third-party torch demo up test test-long check bench mutants evaluator-wheel release train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -34,6 +34,9 @@ squashfs: ## squashfs-tools, which read SIF files (installs them if it may)
 browser: ## Chromium, which the tests of the pages look with (installs it if it may)
 	@scripts/browser >/dev/null
 
+proxies: ## nginx and Caddy, which the tests put before the server (installs them if it may)
+	@scripts/proxies
+
 third-party: setup ## scripts of others that pages use, by exact version (ARGS="--from FOLDER" without a network)
 	$(BIN)/python -m scripts.third_party $(ARGS)
 
@@ -47,7 +50,7 @@ up: setup engine ## run the platform here: database, server, workers (ARGS="--po
 	@$(BIN)/python -m scripts.third_party
 	$(BIN)/python -m worker.admin up $(ARGS)
 
-test: check engine squashfs browser ## lint, types and the tests, on a real engine, database, broker and browser
+test: check engine squashfs browser proxies ## lint, types and the tests, on a real engine, database, broker and browser
 	@scripts/podman --optional
 	@$(BIN)/python -m scripts.third_party --tests --strict
 	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
@@ -72,6 +75,10 @@ mutants: setup ## small defects in metrics and ranking, and whether the tests no
 
 evaluator-wheel: setup ## the evaluator alone, as a wheel in dist/
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist distributions/evaluator
+
+release: setup ## wheels, requirements, what they stand on and checksums in dist/release
+	@$(BIN)/python -m scripts.third_party --strict
+	$(BIN)/python -m scripts.release $(ARGS)
 
 train: setup torch $(TRAINING) ## make the baseline's checkpoint again, from synthetic scans
 	$(BIN)/python -m baseline_model.train $(TRAINING) $(ARGS)

@@ -12,8 +12,8 @@ from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, WrongUsage
 from client.state import is_time_to_mention, load_log_in
 from client.terminal import is_plain
 from contract.challenges import ChallengeOut
+from contract.release import named
 from evaluator.terminal import CommandGroup, Console
-from evaluator.version import evaluator_version
 
 out = Console()
 err = Console(stderr=True)
@@ -81,7 +81,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        out.print(f"proctor {evaluator_version().partition('+')[0]}")
+        out.print(named("proctor"), soft_wrap=True)
         raise typer.Exit
 
 

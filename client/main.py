@@ -2,7 +2,7 @@
 
 import sys
 
-_EXTRA = {"docker", "httpx", "platformdirs"}
+_EXTRA = {"httpx", "platformdirs"}
 
 
 def main() -> None:

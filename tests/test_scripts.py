@@ -71,6 +71,17 @@ def test_a_browser_that_is_there_is_taken_and_a_missing_one_named(tmp_path: Path
     assert run(script, PATH=str(tmp_path), PROCTOR_BROWSER=str(named)).stdout == f"{named}\n"
 
 
+def test_proxies_that_are_there_are_left_alone_and_missing_ones_named(tmp_path: Path) -> None:
+    found = run("scripts/proxies")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    for tool in ("sh", "id", "sed", "tr"):
+        (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
+    # Without a folder of its own to look in, nginx is found beside PATH, where Debian has it; Caddy is not.
+    missing = run(str(ROOT / "scripts" / "proxies"), PATH=str(tmp_path))
+    assert missing.returncode == 1
+    assert "apt-get install nginx-light caddy" in missing.stderr
+
+
 def test_make_alone_explains_itself() -> None:
     shown = run("make").stdout
     targets = ("setup", "demo", "test", "check", "bench", "up", "third-party", "train", "lock", "clean")
@@ -79,6 +90,15 @@ def test_make_alone_explains_itself() -> None:
 
 
 def test_scripts_are_valid_shell() -> None:
-    for script in ("browser", "engine", "podman", "squashfs", "venv", "wheels", "../docker/install"):
+    for script in (
+        "browser",
+        "engine",
+        "podman",
+        "proxies",
+        "squashfs",
+        "venv",
+        "wheels",
+        "../docker/install",
+    ):
         assert run("sh", "-n", f"scripts/{script}").returncode == 0
     assert run("bash", "-n", ".ci/run").returncode == 0

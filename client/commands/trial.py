@@ -1,28 +1,13 @@
 """`proctor try`: whether an image works, on public cases, run as the worker runs it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from client.api import Client
-from client.app import app, err, out, signed_in
-from client.cases import LocalCase, find_cases
-from client.errors import Exit, Local, Unreachable, WrongUsage
-from client.progress import size
-from client.trial import TrialPlan, connect, host_memory, image_on_engine, limits_here, try_cases
-from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
-from evaluator.terminal import in_line
-from evaluator.verdicts import Fault, Verdict
-from sandbox.engine import Engine
-from sandbox.engines import SETTING, EngineKind
-from sandbox.faults import EngineFault
-from sandbox.gpu import gpus
-from sandbox.jobs import CaseOutcome
-from sandbox.judge import OUTPUT_FULL, SHM_FULL
+from client.app import app
+from client.errors import Exit, Local
 
 
 @app.command("try")
@@ -44,9 +29,9 @@ def try_image(
     overlay: Annotated[Path | None, typer.Option(help="A site's overlay over the challenge file.")] = None,
     track: Annotated[str | None, typer.Option(help="The track; the first one if left out.")] = None,
     first: Annotated[int | None, typer.Option(min=1, help="Only so many cases.")] = None,
-    engine_kind: Annotated[
-        EngineKind | None,
-        typer.Option("--engine", envvar=SETTING, help="What runs it, if not Docker."),
+    engine: Annotated[
+        str | None,
+        typer.Option(envvar="PROCTOR_ENGINE", metavar="docker|podman", help="What runs it, if not Docker."),
     ] = None,
 ) -> None:
     """Run an image on public cases of this machine with the worker's own code and limits.
@@ -54,106 +39,21 @@ def try_image(
     Nothing is sent to the server. Prints the verdict per case, and the whole log of those that fail.
     Leaves with 0 if every case is valid and with 1 if not.
     """
-    spec = _spec(challenge, overlay)
-    if task not in spec.tasks:
-        raise WrongUsage(
-            f"There is no task {task!r}.", f"Tasks: {', '.join(spec.tasks)}.{_board_of(spec, task)}"
+    if sys.platform != "linux":
+        raise Local(
+            "`proctor try` holds containers to the workers' limits, which only Linux can.",
+            "Run it on a Linux machine, on Windows in WSL; everything else works here.",
         )
-    if track is not None and track not in spec.tracks:
-        raise WrongUsage(f"There is no track {track!r}.", f"Tracks: {', '.join(spec.tracks)}.")
-    ready, problems = find_cases(cases, task, spec.tasks[task])
-    for problem in problems:
-        err.print(f"left out: {problem}", style="yellow")
-    with _engine(engine_kind) as engine:
-        memory, cpus = host_memory(engine)
-        gpu = next((card.uuid for card in gpus()), None)
-        limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
-        for warning in warnings:
-            err.print(warning, style="yellow")
-        calls = {task.call for task in spec.tasks.values()}
-        with image_on_engine(engine, image, limit=limits.image, calls=calls) as digest:
-            plan = TrialPlan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
-            failed = _run(engine, plan, ready[:first])
-    total = len(ready[:first])
-    out.print(f"{total - failed} of {total} cases valid.")
-    raise typer.Exit(Exit.REJECTED if failed else Exit.OK)
-
-
-@contextmanager
-def _engine(kind: str | None) -> Iterator[Engine]:
-    engine = connect(kind)
+    # Containers need what only Linux has, and everything else here is for every system.
     try:
-        yield engine
-    except EngineFault as fault:
-        raise Local(f"The container engine failed, not the image: {fault}") from None
-    finally:
-        engine.close()
-
-
-def _spec(challenge: str, overlay: Path | None) -> Challenge:
-    if not Path(challenge).is_file():
-        if "/" in challenge or challenge.endswith((".yaml", ".yml")):
-            raise Local(f"There is no challenge file {challenge}.")
-        with signed_in() as client:
-            return _spec_of(client, challenge)
-    try:
-        return load_challenge(Path(challenge), overlay)
-    except SpecError as error:
-        raise WrongUsage(f"The challenge file cannot be used:\n{error}") from None
-
-
-def _spec_of(client: Client, slug: str) -> Challenge:
-    try:
-        return parse_challenge(client.challenge(slug).spec)
-    except (SpecError, ValueError):
-        raise Unreachable(
-            f"{client.url} describes {slug!r} in a way that this version cannot read.",
-            "Update the client with pip, or name a challenge file with --challenge.",
+        from client.trying import try_on_cases
+    except ModuleNotFoundError as error:  # the client can be installed without what containers need
+        if (error.name or "").partition(".")[0] in ("client", "contract", "evaluator", "sandbox"):
+            raise
+        raise Local(
+            f"`proctor try` needs {error.name}.", "Install it with: pip install 'proctor-client[try]'"
         ) from None
-
-
-def _board_of(spec: Challenge, name: str) -> str:
-    board = spec.boards.get(name)
-    return f" {name} is a board of {board.task}: try {board.task}." if board else ""
-
-
-def _run(engine: Engine, plan: TrialPlan, cases: list[LocalCase]) -> int:
-    """Runs and prints every case; how many are not valid."""
-    failed = 0
-    for case, outcome in try_cases(engine, plan, cases):
-        failed += not outcome.verdict.valid
-        show(case.name, outcome, plan.limits)
-    return failed
-
-
-def show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
-    verdict = outcome.verdict
-    colour = "green" if verdict.valid else "red"
-    peak = "" if outcome.peak_memory_bytes is None else f"  {outcome.peak_memory_bytes / 2**20:.0f} MiB"
-    # A line of its own for the code, which a table would cut where the terminal is narrow.
-    said = Text.assemble(f"{in_line(name)}  ", (verdict.code, colour), f"  {outcome.seconds:.1f} s{peak}")
-    out.print(said, soft_wrap=True)
-    for warning in verdict.warnings:
-        out.print(f"  {warning}", style="yellow")
-    if not verdict.valid:
-        bound = _bound(verdict, limits)
-        out.print(f"  {verdict.message}{f' (limit: {bound})' if bound else ''}")
-        if outcome.detail:
-            out.print(f"  {outcome.detail}")
-        ending = "" if outcome.exit_code is None else f"exit code {outcome.exit_code}; "
-        out.print(f"  {ending}log of the container:", style="dim")
-        out.print(outcome.log or "(empty)", soft_wrap=True)
-
-
-def _bound(verdict: Verdict, limits: Limits) -> str:
-    """The limit that a case ran into, as it was set here; empty for other verdicts."""
-    if verdict.message == OUTPUT_FULL:
-        return f"{size(limits.output)} in {limits.output_files:,} files"
-    if verdict.message == SHM_FULL:
-        return size(limits.shm)
-    return {
-        Fault.TIMEOUT: f"{limits.seconds_per_case:g} s",
-        Fault.OUT_OF_MEMORY: size(limits.memory),
-        Fault.DISK_FULL: size(limits.disk),
-        Fault.TOO_MANY_PROCESSES: f"{limits.processes} processes and threads",
-    }.get(verdict.fault or Fault.EXIT_CODE, "")
+    every = try_on_cases(
+        image, task, cases, challenge, overlay=overlay, track=track, first=first, engine=engine
+    )
+    raise typer.Exit(Exit.OK if every else Exit.REJECTED)

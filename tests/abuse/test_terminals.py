@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from client.commands import app as client_app
-from client.commands.trial import show
+from client.trying import show
 from evaluator.cli import app as evaluator_app
 from evaluator.spec import Challenge
 from evaluator.terminal import Console, harmless, harmless_json, in_line

@@ -3,9 +3,12 @@
 import importlib.util
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from contract.release import named
+from evaluator.terminal import Console
 from worker.admin.commands import Commands
 
 _NEEDED = ("sqlalchemy", "celery")  # one that only the server needs, one that only the worker needs
@@ -32,8 +35,21 @@ def _is_plain() -> bool:
     return not seen or os.environ.get("TERM", "dumb") in ("dumb", "unknown")
 
 
-def _every_command() -> None:
-    """Nothing stands before a command."""
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        Console().print(named("proctor-admin"), soft_wrap=True)
+        raise typer.Exit
+
+
+def _every_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
 
 
 def main() -> None:

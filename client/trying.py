@@ -1,0 +1,152 @@
+"""What `proctor try` does where containers can run: find the cases, run them, and say what became of each."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.text import Text
+
+from client.api import Client
+from client.app import err, out, signed_in
+from client.cases import LocalCase, find_cases
+from client.errors import Local, Unreachable, WrongUsage
+from client.progress import size
+from client.trial import TrialPlan, connect, host_memory, image_on_engine, limits_here, try_cases
+from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
+from evaluator.terminal import in_line
+from evaluator.verdicts import Fault, Verdict
+from sandbox.engine import Engine
+from sandbox.engines import EngineKind
+from sandbox.faults import EngineFault
+from sandbox.gpu import gpus
+from sandbox.jobs import CaseOutcome
+from sandbox.judge import OUTPUT_FULL, SHM_FULL
+
+
+def try_on_cases(
+    image: str,
+    task: str,
+    cases: Path,
+    challenge: str,
+    *,
+    overlay: Path | None,
+    track: str | None,
+    first: int | None,
+    engine: str | None = None,
+) -> bool:
+    """Runs an image on public cases and prints what became of each; whether every case is valid.
+
+    Raises:
+        ClientError: what was named cannot be used, or there is no engine.
+    """
+    spec = _spec(challenge, overlay)
+    if task not in spec.tasks:
+        raise WrongUsage(
+            f"There is no task {task!r}.", f"Tasks: {', '.join(spec.tasks)}.{_board_of(spec, task)}"
+        )
+    if track is not None and track not in spec.tracks:
+        raise WrongUsage(f"There is no track {track!r}.", f"Tracks: {', '.join(spec.tracks)}.")
+    ready, problems = find_cases(cases, task, spec.tasks[task])
+    for problem in problems:
+        err.print(f"left out: {problem}", style="yellow")
+    with _engine(_kind(engine)) as running:
+        memory, cpus = host_memory(running)
+        gpu = next((card.uuid for card in gpus()), None)
+        limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
+        for warning in warnings:
+            err.print(warning, style="yellow")
+        calls = {task.call for task in spec.tasks.values()}
+        with image_on_engine(running, image, limit=limits.image, calls=calls) as digest:
+            plan = TrialPlan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
+            failed = _run(running, plan, ready[:first])
+    total = len(ready[:first])
+    out.print(f"{total - failed} of {total} cases valid.")
+    return not failed
+
+
+def _kind(engine: str | None) -> EngineKind | None:
+    kinds = [kind.value for kind in EngineKind]
+    if engine is not None and engine not in kinds:
+        raise WrongUsage(f"There is no engine {engine!r}.", f"Engines: {', '.join(kinds)}.")
+    return None if engine is None else EngineKind(engine)
+
+
+@contextmanager
+def _engine(kind: EngineKind | None) -> Iterator[Engine]:
+    engine = connect(kind)
+    try:
+        yield engine
+    except EngineFault as fault:
+        raise Local(f"The container engine failed, not the image: {fault}") from None
+    finally:
+        engine.close()
+
+
+def _spec(challenge: str, overlay: Path | None) -> Challenge:
+    if not Path(challenge).is_file():
+        if "/" in challenge or challenge.endswith((".yaml", ".yml")):
+            raise Local(f"There is no challenge file {challenge}.")
+        with signed_in() as client:
+            return _spec_of(client, challenge)
+    try:
+        return load_challenge(Path(challenge), overlay)
+    except SpecError as error:
+        raise WrongUsage(f"The challenge file cannot be used:\n{error}") from None
+
+
+def _spec_of(client: Client, slug: str) -> Challenge:
+    try:
+        return parse_challenge(client.challenge(slug).spec)
+    except (SpecError, ValueError):
+        raise Unreachable(
+            f"{client.url} describes {slug!r} in a way that this version cannot read.",
+            "Update the client with pip, or name a challenge file with --challenge.",
+        ) from None
+
+
+def _board_of(spec: Challenge, name: str) -> str:
+    board = spec.boards.get(name)
+    return f" {name} is a board of {board.task}: try {board.task}." if board else ""
+
+
+def _run(engine: Engine, plan: TrialPlan, cases: list[LocalCase]) -> int:
+    """Runs and prints every case; how many are not valid."""
+    failed = 0
+    for case, outcome in try_cases(engine, plan, cases):
+        failed += not outcome.verdict.valid
+        show(case.name, outcome, plan.limits)
+    return failed
+
+
+def show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
+    """Prints the verdict of a case, and where it is not valid why, with the container's log."""
+    verdict = outcome.verdict
+    colour = "green" if verdict.valid else "red"
+    peak = "" if outcome.peak_memory_bytes is None else f"  {outcome.peak_memory_bytes / 2**20:.0f} MiB"
+    # A line of its own for the code, which a table would cut where the terminal is narrow.
+    said = Text.assemble(f"{in_line(name)}  ", (verdict.code, colour), f"  {outcome.seconds:.1f} s{peak}")
+    out.print(said, soft_wrap=True)
+    for warning in verdict.warnings:
+        out.print(f"  {warning}", style="yellow")
+    if not verdict.valid:
+        bound = _bound(verdict, limits)
+        out.print(f"  {verdict.message}{f' (limit: {bound})' if bound else ''}")
+        if outcome.detail:
+            out.print(f"  {outcome.detail}")
+        ending = "" if outcome.exit_code is None else f"exit code {outcome.exit_code}; "
+        out.print(f"  {ending}log of the container:", style="dim")
+        out.print(outcome.log or "(empty)", soft_wrap=True)
+
+
+def _bound(verdict: Verdict, limits: Limits) -> str:
+    """The limit that a case ran into, as it was set here; empty for other verdicts."""
+    if verdict.message == OUTPUT_FULL:
+        return f"{size(limits.output)} in {limits.output_files:,} files"
+    if verdict.message == SHM_FULL:
+        return size(limits.shm)
+    return {
+        Fault.TIMEOUT: f"{limits.seconds_per_case:g} s",
+        Fault.OUT_OF_MEMORY: size(limits.memory),
+        Fault.DISK_FULL: size(limits.disk),
+        Fault.TOO_MANY_PROCESSES: f"{limits.processes} processes and threads",
+    }.get(verdict.fault or Fault.EXIT_CODE, "")
