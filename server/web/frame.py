@@ -64,6 +64,7 @@ ADMIN_RAIL: Sequence[Link] = (
     ("/admin/queue", "Queue"),
     ("/admin/workers", "Workers"),
     ("/admin/evaluations", "Evaluations"),
+    ("/admin/errors", "Errors"),
     ("/admin/challenges", "Challenges"),
     ("/admin/people", "People"),
     ("/admin/storage", "Storage"),

@@ -18,7 +18,7 @@ OWN_SCRIPT = 25 * 1024
 HEAVY = ("/challenges/{slug}/submit", "/organize/{slug}/datasets/{dataset_id}/cases/{case_id}")
 """Pages of uploads and of voxels; what others have made is not counted anywhere."""
 OTHERS = {"/docs": ("#swagger-ui",)}
-PICTURED = {
+NAMED = {
     "/": "home",
     "/challenges/{slug}": "challenge",
     "/challenges/{slug}/leaderboards/{phase}": "board",
@@ -34,7 +34,7 @@ PICTURED = {
     "/organize/{slug}/datasets/{dataset_id}/cases/{case_id}": "case",
     "/admin": "admin",
 }
-"""Pages whose pictures stand in docs/images, by path."""
+"""Pictures of pages in docs/images that go by another name than the words of the page's path."""
 _WIDE = """[...document.querySelectorAll("main *")]
     .filter((one) => !one.closest(".scroll, .rail, svg") && getComputedStyle(one).overflowX === "visible")
     .filter((one) => one.getBoundingClientRect().right > innerWidth || one.scrollWidth > one.clientWidth + 1)
@@ -66,8 +66,8 @@ def test_every_page_keeps_to_what_is_promised_of_all(
         known = len(watch.faults)
         wrong = visited(page, path, season.address(path)) + watch.faults[known:]
         found += [f"{path}: {one}" for one in wrong]
-        if path in PICTURED:
-            pictured(page, PICTURED[path])
+        if path not in OTHERS:
+            pictured(page, NAMED.get(path) or named(path))
     assert not found, "\n".join(found)
 
 
@@ -89,6 +89,12 @@ def visited(page: Page, path: str, address: str) -> list[str]:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.emulate_media(color_scheme="light")
     return wrong + [f"light: {one}" for one in axe(page, without=without)]
+
+
+def named(path: str) -> str:
+    """The words of a path after its challenge's: organize-teams-one-decide."""
+    rest = path.replace("/challenges/{slug}", "").replace("/{slug}", "").replace("leaderboards/{phase}/", "")
+    return "-".join("one" if part.startswith("{") else part for part in rest.strip("/").split("/"))
 
 
 def pictured(page: Page, name: str) -> None:
