@@ -309,6 +309,7 @@ OPERATIONS: dict[str, Told] = {
     # Run workers
     "GET /worker/me": WORKER,
     "POST /worker/leases": WORKER,
+    "GET /worker/wake-ups": WORKER,
     "POST /worker/heartbeat": WORKER,
     "PUT /worker/slots/{name}": WORKER,
     "GET /worker/leases/{case_run}/inputs/{key}": LEASE,
