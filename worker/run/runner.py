@@ -183,15 +183,16 @@ class Runner:
         would go round for ever.
         """
         left = self._left.found()
-        self._reaper.reap()
+        self.reap()
         self._left.hand_back(left)
 
-    def keep_reaping(self) -> None:
-        """Looks every minute, until the slot is told to stop, for what should not be on this host any more.
+    def reap(self) -> None:
+        """Removes containers of this host that should have ended long ago, and what dead slots left."""
+        self._reaper.reap()
 
-        That is containers that should have ended long ago, and what dead slots left.
-        """
+    def keep_reaping(self) -> None:
+        """Reaps now and every minute, until the slot is told to stop."""
         while True:
-            self._reaper.reap()
+            self.reap()
             if self.stopping.wait(_REAP_EVERY):
                 return
