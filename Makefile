@@ -11,7 +11,7 @@ EXTRAS := client server worker embedded parquet demo dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine squashfs browser third-party torch demo up test test-long check bench mutants evaluator-wheel train lock clean
+.PHONY: help setup engine squashfs browser slurm third-party torch demo up test test-long check bench mutants evaluator-wheel train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -31,6 +31,9 @@ squashfs: ## squashfs-tools, which read SIF files (installs them if it may)
 browser: ## Chromium, which the tests of the pages look with (installs it if it may)
 	@scripts/browser >/dev/null
 
+slurm: ## Slurm and munge, for the tests of pilots (installs them if it may; starts nothing)
+	@scripts/slurm
+
 third-party: setup ## scripts of others that pages use, by exact version (ARGS="--from FOLDER" without a network)
 	$(BIN)/python -m scripts.third_party $(ARGS)
 
@@ -44,11 +47,11 @@ up: setup engine ## run the platform here: database, server, workers (ARGS="--po
 	@$(BIN)/python -m scripts.third_party
 	$(BIN)/python -m worker.admin up $(ARGS)
 
-test: check engine squashfs browser ## lint, types and the tests, on a real engine, database, broker and browser
+test: check engine squashfs browser slurm ## lint, types and the tests, on a real engine, database, broker and browser
 	@$(BIN)/python -m scripts.third_party --tests --strict
 	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
-test-long: setup torch engine squashfs ## the slow tests
+test-long: setup torch engine squashfs slurm ## the slow tests
 	@$(BIN)/python -m scripts.third_party --strict
 	$(BIN)/python -m pytest -m long $(ARGS)
 

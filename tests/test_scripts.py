@@ -70,6 +70,6 @@ def test_make_alone_explains_itself() -> None:
 
 
 def test_scripts_are_valid_shell() -> None:
-    for script in ("browser", "engine", "squashfs", "venv", "wheels", "../docker/install"):
+    for script in ("browser", "engine", "slurm", "squashfs", "venv", "wheels", "../docker/install"):
         assert run("sh", "-n", f"scripts/{script}").returncode == 0
     assert run("bash", "-n", ".ci/run").returncode == 0

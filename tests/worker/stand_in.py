@@ -1,11 +1,13 @@
 """`python -m tests.worker.stand_in`: a run worker as it is, but that its containers are waits.
 
 Leases, inputs, heartbeats, hand-backs, signals and settings are the worker's own. So what a cluster does to a worker is
-tried without an engine: a case of the track `sleeps-1.5` takes so many seconds, any other what STAND_IN_SECONDS says.
+tried without an engine: a case of the track `sleeps-1.5` takes so many seconds, any other what STAND_IN_SECONDS says,
+a number or a file with one.
 """
 
 import os
 import time
+from pathlib import Path
 from typing import Any, cast
 
 from evaluator.spec import Limits
@@ -33,7 +35,7 @@ class WaitingExecutor(Executor):
     def execute(self, case: LeasedCase) -> None:
         """Waits, or until the case is told to stop."""
         what, _, amount = case.lease.track.partition("-")
-        seconds = float(amount if what == "sleeps" else os.environ["STAND_IN_SECONDS"])
+        seconds = float(amount if what == "sleeps" else _usual())
         case.started = time.monotonic()
         if case.handle.stop.wait(seconds):
             raise EngineFault(PlatformFault.WORKER_LOST, "told to stop")
@@ -46,6 +48,11 @@ class WaitingExecutor(Executor):
     def remove(self, case: LeasedCase) -> None:
         """Nothing is there."""
         case.container = None
+
+
+def _usual() -> str:
+    said = os.environ["STAND_IN_SECONDS"]
+    return Path(said).read_text() if said.startswith("/") else said
 
 
 class FitHost:

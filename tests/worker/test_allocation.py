@@ -1,11 +1,20 @@
 """What a Slurm job was given, from its environment and from what the node shows; and its shares."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from sandbox.gpu import InstalledGpu
-from worker.run.allocation import Allocation, Had, TooSmall, grace_left, memory_bounds, was_put_back
+from worker.run.allocation import (
+    Allocation,
+    Had,
+    TooSmall,
+    end_told,
+    grace_left,
+    memory_bounds,
+    was_put_back,
+)
 
 GIB = 2**30
 GPUS = tuple(InstalledGpu(f"GPU-{letter}{letter}", 80 * GIB, "A card", "1.0") for letter in "abcd")
@@ -154,8 +163,21 @@ def test_the_grace_ends_before_slurm_kills(left: float, asked: float, grace: flo
     assert grace_left(asked, {"SLURM_JOB_END_TIME": "10000"}, 10000 - left) == grace
 
 
-def test_where_slurm_does_not_say_when_a_job_ends_the_grace_is_what_was_asked() -> None:
+def test_where_nobody_knows_when_a_job_ends_the_grace_is_what_was_asked_or_short() -> None:
     assert grace_left(50, {}, 0) == 50
+    assert grace_left(None, {"SLURM_JOB_END_TIME": ""}, 0) == 20
+    assert grace_left(None, {"SLURM_JOB_END_TIME": "300"}, 0) == 280
+
+
+@pytest.mark.parametrize(("said", "told"), [("2026-12-01T08:00:00", True), ("N/A", False), ("", False)])
+def test_slurm_is_asked_when_a_job_ends(
+    said: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "squeue"
+    tool.write_text(f"#!/bin/sh\necho '{said}'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert end_told("17") == (str(int(datetime(2026, 12, 1, 8).timestamp())) if told else "")
 
 
 def test_a_job_knows_that_it_was_put_back() -> None:

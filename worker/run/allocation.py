@@ -1,8 +1,10 @@
 """What a Slurm job was given on this node, compared with what it has; and its shares, one for each slot."""
 
 import os
+import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sandbox.gpu import InstalledGpu, gpus
@@ -13,6 +15,9 @@ _NEARLY = 0.99  # control groups round
 _ANNOUNCED = 60.0
 _UNANNOUNCED = 20.0  # Slurm kills a job 30 s (KillWait) after it was cancelled, preempted or put back
 _LAST = 10.0
+JOB_END = "SLURM_JOB_END_TIME"
+USUAL_GRACE = 280.0
+"""Seconds that cases may go on after the signal of a time limit; a job asks for it 300 s before (`B:TERM@300`)."""
 
 
 class TooSmall(Exception):
@@ -158,19 +163,36 @@ def was_put_back(environment: Mapping[str, str]) -> bool:
     return environment.get("SLURM_RESTART_COUNT", "0") not in ("", "0")
 
 
-def grace_left(asked: float, environment: Mapping[str, str], now: float) -> float:
+def end_told(job: str) -> str:
+    """When the job's time is over, in seconds since 1970, as Slurm says; empty where it does not.
+
+    Versions before 23.02 do not put it into the job's environment.
+    """
+    # In the job's own zone and form, which the variables of a login shell could change.
+    asked = ["squeue", "--noheader", f"--job={job}", "--format=%e"]
+    plain = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SQUEUE_", "SLURM_TIME"))
+    }
+    try:
+        answer = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10, env=plain)
+        return str(int(datetime.fromisoformat(answer.stdout.strip()).timestamp()))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return ""
+
+
+def grace_left(asked: float | None, environment: Mapping[str, str], now: float) -> float:
     """For how many seconds cases may go on after a signal, where `asked` is wanted before the job's time is over.
 
     A signal long before that end was not sent because of it: the job is cancelled, preempted or put back into the
-    queue, and killed soon.
+    queue, and killed soon. asked: None is as long as usual, where the end is known.
     """
-    end = environment.get("SLURM_JOB_END_TIME", "")
+    end = environment.get(JOB_END, "")
     if not end.isdecimal():
-        return asked
-    left = float(end) - now
-    if left > asked + _ANNOUNCED:
-        return min(asked, _UNANNOUNCED)
-    return max(0.0, min(asked, left - _LAST))
+        return _UNANNOUNCED if asked is None else asked
+    left, wanted = float(end) - now, USUAL_GRACE if asked is None else asked
+    if left > wanted + _ANNOUNCED:
+        return min(wanted, _UNANNOUNCED)
+    return max(0.0, min(wanted, left - _LAST))
 
 
 def _gpus(environment: Mapping[str, str], there: Sequence[InstalledGpu], where: str) -> list[InstalledGpu]:

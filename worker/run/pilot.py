@@ -14,7 +14,7 @@ import httpx
 import structlog
 from pydantic import ValidationError
 
-from worker.run.allocation import Allocation, Had, TooSmall, grace_left, was_put_back
+from worker.run.allocation import JOB_END, Allocation, Had, TooSmall, end_told, grace_left, was_put_back
 from worker.run.alone import Signals, Terms, serve
 from worker.run.config import RunConfig
 from worker.run.host import SlotTaken
@@ -24,8 +24,6 @@ from worker.run.runner import Runner
 
 _LOOK_EVERY = 0.2
 _MOST_SLOTS = 1000
-USUAL_GRACE = 280.0
-"""Seconds that cases may go on after the signal of a time limit; a job asks for it 300 s before (`B:TERM@300`)."""
 
 _log = structlog.get_logger()
 
@@ -46,6 +44,7 @@ def run(orders: Orders, say: Callable[[str], None]) -> int:
         say(str(why))
         _tell_admins(f"{base}-1", str(why))
         return 2
+    os.environ.setdefault(JOB_END, end_told(allocation.job))
     if len(shares) == 1:
         os.environ.update(shares[0])
         return run_slot(base, orders, signals)
@@ -57,8 +56,7 @@ def run_slot(base: str, orders: Orders, signals: Signals, *, busy: Path | None =
     asked = orders.grace
     if asked is None:
         asked = RunConfig().drain_seconds  # type: ignore[call-arg]  # fields are filled from the environment
-    grace = USUAL_GRACE if asked is None else asked
-    terms = Terms(orders.until_idle, lambda: grace_left(grace, os.environ, time.time()), busy)
+    terms = Terms(orders.until_idle, lambda: grace_left(asked, os.environ, time.time()), busy)
     slot = first_free(base)
     return serve(slot, terms, signals, took_over=was_put_back(os.environ))
 
