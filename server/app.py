@@ -18,6 +18,7 @@ from server.accounts.uses import Uses
 from server.addresses.api import router as addresses
 from server.admin.api import router as admin
 from server.admin.audit_api import router as audit
+from server.admin.demand_api import router as demands
 from server.admin.find_api import router as finding
 from server.admin.host_api import router as hosts
 from server.amendments.api import router as amendments
@@ -146,6 +147,7 @@ _ROUTERS = (
             admin,
             audit,
             hosts,
+            demands,
             finding,
         )
     ),

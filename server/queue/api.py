@@ -1,19 +1,15 @@
 """Endpoints of the queue for organizers and admins: what waits, what goes first, and the slots that take from it."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from contract.ids import EvaluationId
-from contract.queue import DemandOut, PriorityIn, SlotOut, WaitingOut
+from contract.queue import PriorityIn, SlotOut, WaitingOut
 from contract.texts import Name
 from server.accounts.deps import AdminDep, UserDep
 from server.deps import SessionDep
 from server.evaluations.access import organizer_of_evaluation
-from server.evaluations.worker_models import WorkerSlot
 from server.organizers.access import observed
 from server.queue import slots
-from server.queue.forecast import demand
 from server.queue.views import slot_out, waiting_out
 from server.queue.waiting import Which, prioritize, require_place, waiting
 
@@ -44,23 +40,6 @@ def put_priority(session: SessionDep, user: UserDep, evaluation_id: EvaluationId
     organizer = organizer_of_evaluation(session, user, evaluation_id)
     require_place(user, wanted.priority)
     prioritize(session, [evaluation_id], wanted.priority, actor=organizer.actor)
-
-
-@router.get("/admin/queue/demand")
-def get_demand(
-    session: SessionDep,
-    admin: AdminDep,
-    cpus: Annotated[float, Query(gt=0, le=4096, allow_inf_nan=False)],
-    memory: Annotated[int, Query(gt=0, le=2**46)],
-    gpus: Annotated[int, Query(ge=0, le=64)] = 0,
-    gpu_memory: Annotated[int, Query(ge=0, le=2**42)] = 0,
-    besides: Name | None = None,
-) -> DemandOut:
-    """What waits that a slot of this kind could run, and how many slots are there for it; memory in bytes."""
-    slot = WorkerSlot(
-        name="asked", cpus=cpus, memory=memory, gpus=gpus, gpu_memory=gpu_memory, runtimes=["runc"]
-    )
-    return demand(session, slot, besides=besides)
 
 
 @router.get("/admin/slots")

@@ -7,10 +7,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from worker.pilots.slurm import Job, Slurm
+from worker.pilots.slurm import ClusterJob, Slurm
 
 NODES = ("n1", "n2")
 NAME = "proctor-pilot"
@@ -96,7 +96,8 @@ class Cluster:
         self._daemons[node].kill()
         self._daemons.pop(node).wait()
         for process in _of_node(node):
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self.control("update", f"nodename={node}", "state=down", "reason=lost")
 
     def until_idle(self) -> None:
@@ -168,25 +169,25 @@ def running(folder: Path) -> Iterator[Cluster]:
     shutil.rmtree(folder)
 
 
-def jobs(name: str = NAME) -> list[Job]:
+def jobs(name: str = NAME) -> list[ClusterJob]:
     """As a pilots' keeper sees them."""
     return Slurm(name).jobs()
 
 
 def _of_node(node: str) -> list[int]:
-    """The processes that run as a part of a job on a node, and the daemons that look after them."""
-    found = []
+    """The processes of jobs on a node, and first the daemons that would tell how these ended."""
+    daemons, others = [], []
     for folder in Path("/proc").iterdir():
         try:
             environment = (folder / "environ").read_bytes().split(b"\0")
             command = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if f"SLURMD_NODENAME={node}".encode() in environment or (
-            b"slurmstepd" in command and node.encode() in command
-        ):
-            found.append(int(folder.name))
-    return found
+        if command.startswith(f"slurmstepd-{node}".encode()):
+            daemons.append(int(folder.name))
+        elif f"SLURMD_NODENAME={node}".encode() in environment:
+            others.append(int(folder.name))
+    return [*daemons, *others]
 
 
 def _free_ports(count: int) -> list[int]:

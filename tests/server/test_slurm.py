@@ -8,15 +8,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, update
 
 from contract.statuses import CaseStatus
+from server.accounts.tokens import create_worker_token
 from server.database import unit_of_work
 from server.evaluations import faults
-from server.evaluations.models import Evaluation
+from server.evaluations.models import CaseRun, Evaluation
 from tests.server.cluster import NODES, Cluster, jobs, running, until
 from tests.server.conftest import Admin, Person
 from tests.server.lab import Entrant, Lab
@@ -62,7 +63,9 @@ def keep(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Keep:
     """One round of `proctor-admin pilots --slurm`, as somebody with an admin's token; what it says."""
-    (tmp_path / "token").write_text(lab.worker().http.headers["Authorization"].removeprefix("Bearer "))
+    name = f"pilots-{uuid4().hex[:8]}"
+    with unit_of_work(lab.sessions) as session:
+        (tmp_path / "token").write_text(create_worker_token(session, name))
     program = tmp_path / "python"
     stand_in = shlex.join([sys.executable, "-m", "tests.worker.stand_in"])
     program.write_text(f'#!/bin/sh\nshift 2\ncd {CHECKOUT}\nexec {stand_in} "$@"\n')
@@ -70,7 +73,7 @@ def keep(
     settings = tmp_path / "pilots.toml"
     settings.write_text(
         f"""
-worker = "the pilots"
+worker = "{name}"
 cpus = 1
 memory = "900M"
 time = "1h"
@@ -116,15 +119,14 @@ def holds_one(lab: Lab, evaluation: str) -> None:
 
 
 def all_valid(lab: Lab, evaluation: str) -> None:
-    """Every case comes to its verdict; what its worker was killed with comes back as a score worker would see to it."""
+    """Waits until every case has its verdict."""
+    until(lambda: {run.verdict for run in lab.runs(evaluation)} == {"valid"})
 
-    def valid() -> bool:
-        with unit_of_work(lab.sessions) as session:
-            faults.expire_leases(session, settings=lab.settings)
-        lab.unpark()
-        return {run.verdict for run in lab.runs(evaluation)} == {"valid"}
 
-    until(valid)
+def returned(lab: Lab) -> int:
+    """How many cases go back because their leases are over, as a score worker sees to it."""
+    with unit_of_work(lab.sessions) as session:
+        return faults.expire_leases(session, settings=lab.settings)
 
 
 def only(states: str = "") -> int:
@@ -206,8 +208,17 @@ def test_what_a_lost_node_had_comes_back_and_runs_on_another(
     seconds.write_text("0.1")
     cluster.begin(job)
     until(lambda: {found.node for found in jobs() if found.id == job} == set(NODES) - {node})
+    cluster.reach(job, "COMPLETED")  # the others; the lost one has a lease until it runs out
+    with unit_of_work(lab.sessions) as session:
+        session.execute(
+            update(CaseRun).where(CaseRun.lease_until.is_not(None)).values(lease_until=func.now())
+        )
+    until(lambda: returned(lab) + lab.unpark() > 0)
+    assert "1 submitted" in keep()
     all_valid(lab, evaluation)
-    cluster.reach(job, "COMPLETED")
+    assert {run.worker for run in lab.runs(evaluation)} == {
+        f"slurm-{other}-1" for other in set(NODES) - {node}
+    }
 
 
 @pytest.mark.long

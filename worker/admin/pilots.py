@@ -3,6 +3,7 @@
 import signal
 import threading
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,12 +71,7 @@ def keep_pilots(
     }
     settings = _settings(config, changes)
     pause = _pause(every)
-    if dry_run and not as_json:
-        say(settings.script())
-
-    def one_round() -> bool:
-        return _one_round(settings, most, server, data, dry_run=dry_run, as_json=as_json)
-
+    one_round = partial(_one_round, settings, most, server, data, dry_run=dry_run, as_json=as_json)
     if once or dry_run:
         raise typer.Exit(1 if one_round() else 0)
     stop = threading.Event()
@@ -90,6 +86,8 @@ def _one_round(
     settings: PilotSettings, most: int, server: str | None, data: Path | None, *, dry_run: bool, as_json: bool
 ) -> bool:
     """Whether something could not be asked or done, which is said; the next round tries again."""
+    if dry_run and not as_json:
+        say(settings.script())
     try:
         with api(server=server, data=data) as here:
             asked = DemandOut.model_validate(

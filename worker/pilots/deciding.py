@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from contract.queue import DemandOut
 from worker.pilots.settings import PilotSettings
-from worker.pilots.slurm import Job, JobPhase
+from worker.pilots.slurm import ClusterJob, JobPhase
 
 _SETTLES = 300.0
 """Seconds beyond `until_idle` in which a job's slots have to be seen at the server, or it does nothing."""
@@ -14,7 +14,7 @@ _FAILED = 3
 
 
 @dataclass(frozen=True)
-class Decision:
+class PilotDecision:
     """What is to be done: `wanted` jobs in all, so many of them new; `superfluous` wait, `idle` run and do nothing.
 
     `note`: why it is not what one might expect, if so.
@@ -38,13 +38,13 @@ def deserved(asked: DemandOut, settings: PilotSettings, most: int) -> int:
 
 def decide(
     asked: DemandOut,
-    jobs: Sequence[Job],
+    jobs: Sequence[ClusterJob],
     nodes: Collection[str],
     settings: PilotSettings,
     *,
     most: int,
     now: float,
-) -> Decision:
+) -> PilotDecision:
     """What follows from the queue and the jobs; `nodes`: those that have a slot at the server now.
 
     Jobs that run are left alone: they end by themselves once they are idle. One of a node without a slot is not
@@ -63,8 +63,8 @@ def decide(
     if more > 0 and len(failed) >= _FAILED and not useful:
         told = ", ".join(f"{job.id} {job.state}" for job in failed[-_FAILED:])
         why = f"The last pilots failed ({told}): none is submitted. See their logs, {settings.log}."
-        return Decision(wanted, 0, superfluous, idle, why)
+        return PilotDecision(wanted, 0, superfluous, idle, why)
     # Jobs that end still have their part of the bound: a job is never in the cluster beside `most` others.
     ending = sum(job.phase is JobPhase.ENDING for job in jobs)
     room = most - len(running) - len(waiting) - ending
-    return Decision(wanted, max(0, min(more, room)), superfluous, idle)
+    return PilotDecision(wanted, max(0, min(more, room)), superfluous, idle)

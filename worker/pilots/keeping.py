@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from contract.queue import DemandOut, SlotOut
-from worker.pilots.deciding import Decision, decide
+from worker.pilots.deciding import PilotDecision, decide
 from worker.pilots.settings import PilotSettings
-from worker.pilots.slurm import Job, JobPhase, Slurm
+from worker.pilots.slurm import ClusterJob, JobPhase, Slurm
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Round:
 
     demand: DemandOut
     jobs: Mapping[str, int]
-    decision: Decision
+    decision: PilotDecision
     begun: list[int]
 
     def told(self) -> dict[str, Any]:
@@ -28,7 +28,7 @@ class Round:
 
 def look(
     slurm: Slurm, asked: DemandOut, slots: list[SlotOut], settings: PilotSettings, *, most: int
-) -> tuple[list[Job], Decision]:
+) -> tuple[list[ClusterJob], PilotDecision]:
     """The jobs, and what follows from them and from what the server said.
 
     Raises:
@@ -43,7 +43,7 @@ def look(
     return jobs, decide(asked, jobs, nodes, settings, most=most, now=time.time())
 
 
-def act(slurm: Slurm, decision: Decision, settings: PilotSettings) -> list[int]:
+def act(slurm: Slurm, decision: PilotDecision, settings: PilotSettings) -> list[int]:
     """Does what was decided; the numbers of new jobs.
 
     Raises:
@@ -54,7 +54,7 @@ def act(slurm: Slurm, decision: Decision, settings: PilotSettings) -> list[int]:
     return [slurm.submit(settings.script()) for _ in range(decision.new)]
 
 
-def counted(jobs: list[Job]) -> dict[str, int]:
+def counted(jobs: list[ClusterJob]) -> dict[str, int]:
     """How many jobs there are of each phase."""
     return {phase.value: sum(job.phase is phase for job in jobs) for phase in JobPhase}
 

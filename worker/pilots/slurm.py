@@ -43,7 +43,7 @@ _FIRST = (JobPhase.ENDING, JobPhase.FAILED, JobPhase.ENDED, JobPhase.WAITING, Jo
 
 
 @dataclass(frozen=True)
-class Job:
+class ClusterJob:
     """One job: its number, state, node, and when it began and came into the queue, in seconds since 1970."""
 
     id: int
@@ -78,7 +78,7 @@ class Slurm:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[ClusterJob]:
         """The jobs of this name, oldest first: those that wait, run or ended within the last minutes.
 
         Raises:
@@ -89,7 +89,7 @@ class Slurm:
         try:
             told = json.loads(answer)["jobs"]
             own = [one for one in told if one["name"] == self._name and int(one["user_id"]) == os.getuid()]
-            jobs = [Job.of(one) for one in own]
+            jobs = [ClusterJob.of(one) for one in own]
         except (ValueError, KeyError, TypeError) as error:
             raise SlurmError(
                 f"squeue --json answered what is not understood ({type(error).__name__})."
