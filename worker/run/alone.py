@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -99,5 +100,6 @@ def _is_idle(slot: Runner, terms: Terms) -> bool:
     if terms.busy is not None:
         if idle == 0.0:
             terms.busy.touch()
-        idle = min(idle, max(0.0, time.time() - terms.busy.stat().st_mtime))
+        with suppress(FileNotFoundError):  # somebody cleans up temporary files
+            idle = min(idle, max(0.0, time.time() - terms.busy.stat().st_mtime))
     return idle >= terms.until_idle
