@@ -95,10 +95,27 @@ class Cluster:
         """The node is gone from one moment to the next, with all that runs on it."""
         self._daemons[node].kill()
         self._daemons.pop(node).wait()
-        for process in _of_node(node):
+        for process in self._of_node(node):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self.control("update", f"nodename={node}", "state=down", "reason=lost")
+
+    def _of_node(self, node: str) -> list[int]:
+        """The processes of jobs on a node, and first the daemons that would tell how these ended."""
+        daemons, others = [], []
+        for folder in Path("/proc").iterdir():
+            try:
+                environment = (folder / "environ").read_bytes().split(b"\0")
+                command = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if f"SLURM_CONF={self.environment['SLURM_CONF']}".encode() not in environment:
+                continue  # of another cluster on this machine
+            if command.startswith(f"slurmstepd-{node}".encode()):
+                daemons.append(int(folder.name))
+            elif f"SLURMD_NODENAME={node}".encode() in environment:
+                others.append(int(folder.name))
+        return [*daemons, *others]
 
     def until_idle(self) -> None:
         """Waits until both nodes can take a job."""
@@ -172,22 +189,6 @@ def running(folder: Path) -> Iterator[Cluster]:
 def jobs(name: str = NAME) -> list[ClusterJob]:
     """As a pilots' keeper sees them."""
     return Slurm(name).jobs()
-
-
-def _of_node(node: str) -> list[int]:
-    """The processes of jobs on a node, and first the daemons that would tell how these ended."""
-    daemons, others = [], []
-    for folder in Path("/proc").iterdir():
-        try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
-            command = (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if command.startswith(f"slurmstepd-{node}".encode()):
-            daemons.append(int(folder.name))
-        elif f"SLURMD_NODENAME={node}".encode() in environment:
-            others.append(int(folder.name))
-    return [*daemons, *others]
 
 
 def _free_ports(count: int) -> list[int]:
