@@ -138,7 +138,7 @@ def only(states: str = "") -> int:
 def test_as_many_jobs_as_the_queue_deserves_work_it_off_and_end_by_themselves(
     cluster: Cluster, keep: Keep, lab: Lab, team: Entrant
 ) -> None:
-    assert "The queue deserves 0 jobs" in keep()
+    assert "Jobs deserved: 0; running: 0" in keep()
     evaluation = submit(lab, team)
     planned = keep("--dry-run")
     assert "#SBATCH --signal=B:TERM@22" in planned
@@ -151,7 +151,7 @@ def test_as_many_jobs_as_the_queue_deserves_work_it_off_and_end_by_themselves(
     cluster.reach(job, "COMPLETED")
     assert {run.worker for run in lab.runs(evaluation)} <= {f"slurm-{node}-1" for node in NODES}
     assert {run.faults for run in lab.runs(evaluation)} == {0}
-    assert "The queue deserves 0 jobs: 0 run, 0 wait." in keep()
+    assert "Jobs deserved: 0; running: 0, waiting: 0." in keep()
 
 
 def test_a_job_that_is_put_back_hands_its_case_back_and_goes_on_when_it_returns(

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from contract.queue import DemandOut
 from worker.admin.main import collect
+from worker.embedded.data import CHECKOUT
 from worker.pilots.deciding import decide, deserved
 from worker.pilots.keeping import node_of
 from worker.pilots.settings import PilotSettings
@@ -261,3 +263,36 @@ def test_the_command_says_what_is_wrong_with_it(words: tuple[str, ...], told: st
     done = CliRunner().invoke(collect(), ["pilots", *words])
     assert done.exit_code == 1
     assert told in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("options", [("--once",), ("--dry-run",)])
+def test_a_round_in_which_the_server_cannot_be_asked_does_nothing_and_fails(
+    tools: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    for name in ("squeue", "sbatch", "scancel"):
+        tool(tools, name, f"touch {tools}/called")
+    monkeypatch.setenv("PROCTOR_TOKEN", "prc_x")
+    fixed = ["pilots", "--slurm", "--worker", "pilots", "--server", "http://127.0.0.1:1"]
+    done = CliRunner().invoke(collect(), [*fixed, *options])
+    assert (done.exit_code, "http://127.0.0.1:1 does not answer" in done.output) == (1, True)
+    assert not (tools / "called").exists()
+
+
+def test_it_looks_again_and_again_until_it_is_told_to_end() -> None:
+    fixed = ["--slurm", "--worker", "pilots", "--server", "http://127.0.0.1:1", "--every", "1s"]
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "worker.admin", "pilots", *fixed],
+        env={"PATH": os.environ["PATH"], "PROCTOR_TOKEN": "prc_x"},
+        cwd=CHECKOUT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert keeper.stderr is not None
+        for _ in range(2):
+            assert "does not answer" in keeper.stderr.readline()
+        keeper.terminate()
+        assert keeper.wait(30) == 0
+    finally:
+        keeper.kill()
+        keeper.communicate()

@@ -112,11 +112,10 @@ def _one_round(
 
 def _say(done: Round, *, dry_run: bool) -> None:
     asked, decision, jobs = done.demand, done.decision, done.jobs
-    hours = asked.slot_seconds / 3600
-    others = f"; {asked.slots} other slots are there for them" if asked.slots else ""
+    others = f"; other slots for them: {asked.slots}" if asked.slots else ""
     say(
-        f"{asked.cases:,} cases wait or run ({hours:.1f} h of a slot){others}. The queue deserves {decision.wanted} "
-        f"jobs: {jobs['running']} run, {jobs['waiting']} wait."
+        f"Cases without a verdict: {asked.cases:,} ({asked.slot_seconds / 3600:.1f} h of a slot){others}. "
+        f"Jobs deserved: {decision.wanted}; running: {jobs['running']}, waiting: {jobs['waiting']}."
     )
     would = "would be " if dry_run else ""
     if decision.new:
