@@ -1,5 +1,6 @@
 """A Slurm cluster of two nodes on this machine, in a folder of its own: munged, slurmctld and slurmd of Debian."""
 
+import getpass
 import os
 import shutil
 import signal
@@ -25,8 +26,8 @@ SlurmctldPort={controller}
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 CredType=cred/munge
-SlurmUser=root
-SlurmdUser=root
+SlurmUser={user}
+SlurmdUser={user}
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -65,13 +66,15 @@ class Cluster:
 
     def start(self) -> None:
         """Starts all of it, and waits until both nodes are idle."""
+        assert shutil.which("slurmctld", path=_SBIN), "Slurm is not here: 'make slurm' installs it"
         for name in ("state", *(f"spool-{node}" for node in NODES)):
             (self.folder / name).mkdir()
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)
         ports = dict(zip(("controller", *NODES), _free_ports(3), strict=True))
-        config = _CONFIG.format(folder=self.folder, host=socket.gethostname().partition(".")[0], **ports)
+        host = socket.gethostname().partition(".")[0]
+        config = _CONFIG.format(folder=self.folder, host=host, user=getpass.getuser(), **ports)
         (self.folder / "slurm.conf").write_text(config)
         files = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munged.pid"}
         files |= {"log-file": "munged.log", "seed-file": "munged.seed"}
@@ -155,7 +158,7 @@ class Cluster:
 
     def clear(self) -> None:
         """Cancels every job, and waits until none is left; nodes that were lost come back."""
-        self.run("scancel", "--user=root")
+        self.run("scancel", f"--user={getpass.getuser()}")
         for node in NODES:
             if node not in self._daemons:
                 self.start_node(node)
