@@ -15,7 +15,7 @@ from worker.run.config import RunConfig
 from worker.run.orders import Orders
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smh])")
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smh])")
 
 app = typer.Typer(cls=CommandGroup, add_completion=False, rich_markup_mode=None)
 

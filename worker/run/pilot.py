@@ -42,7 +42,7 @@ def run(orders: Orders, say: Callable[[str], None]) -> int:
         shares = allocation.shares(orders.slots, os.environ)
     except TooSmall as why:
         say(str(why))
-        _tell_admins(f"{base}-1", str(why))
+        _tell_admins(f"{base}-0", str(why))  # not the name of a slot that another job of this node may have
         return 2
     os.environ.setdefault(JOB_END, end_told(allocation.job))
     if len(shares) == 1:
