@@ -152,9 +152,9 @@ class Cluster:
         """A job's state."""
         return self.run("squeue", "--noheader", "--states=all", f"--job={job}", "--format=%T")
 
-    def reach(self, job: int, *states: str) -> None:
+    def reach(self, job: int, *states: str, seconds: float = _SECONDS) -> None:
         """Waits until a job is in one of these states."""
-        until(lambda: self.state(job) in states, lambda: self.control("show", "job", str(job)))
+        until(lambda: self.state(job) in states, lambda: self.control("show", "job", str(job)), seconds)
 
     def clear(self) -> None:
         """Cancels every job, and waits until none is left; nodes that were lost come back."""
@@ -200,8 +200,10 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def until(holds: Callable[[], bool], told: Callable[[], object] = lambda: "") -> None:
-    deadline = time.monotonic() + _SECONDS
+def until(
+    holds: Callable[[], bool], told: Callable[[], object] = lambda: "", seconds: float = _SECONDS
+) -> None:
+    deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, told()
         time.sleep(0.1)
