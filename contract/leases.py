@@ -202,6 +202,12 @@ class Finish(Measured):
         return Measured(**{name: getattr(self, name) for name in Measured.model_fields})
 
 
+class WakeUpMark(_Said):
+    """What a worker that waits over HTTP has heard: with the same mark nothing has come to wait since."""
+
+    mark: Annotated[str, Line(100)]
+
+
 class Release(_Said):
     """Why a case goes back: a platform fault, or null when the worker is stopping. `detail` is for admins."""
 

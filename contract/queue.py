@@ -73,6 +73,19 @@ class SlotOut(Answer):
     invoke: bool
 
 
+class DemandOut(Answer):
+    """What waits or runs that a slot of a given kind could run.
+
+    `slot_seconds`: what it takes of such slots, as the forecast measures; `slots`: present ones that take work and
+    could run some of it, those of one worker left out if so asked.
+    """
+
+    evaluations: int
+    cases: int
+    slot_seconds: float
+    slots: int
+
+
 class TaskForecast(Answer):
     """What is left of one task in one phase; seconds per case are those for which one keeps a slot from the next.
 

@@ -18,6 +18,7 @@ from server.accounts.uses import Uses
 from server.addresses.api import router as addresses
 from server.admin.api import router as admin
 from server.admin.audit_api import router as audit
+from server.admin.demand_api import router as demands
 from server.admin.find_api import router as finding
 from server.admin.host_api import router as hosts
 from server.amendments.api import router as amendments
@@ -58,6 +59,7 @@ from server.plans.api import router as plans
 from server.privacy.api import router as privacy
 from server.questions.api import router as questions
 from server.queue.api import router as queue
+from server.queue.bell import Bell
 from server.queue.lease_api import router as leases
 from server.queue.places import PLACES, Places
 from server.readiness.api import router as readiness
@@ -145,6 +147,7 @@ _ROUTERS = (
             admin,
             audit,
             hosts,
+            demands,
             finding,
         )
     ),
@@ -206,6 +209,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.parties = {provider.name: RelyingParty(provider) for provider in settings.oidc_providers}
     app.state.boards = Memory(Changes(hearing, partial(wake_for_certainty, settings.redis_url)), around_of)
     app.state.hub = Hub(app.state.sessions, hearing)
+    app.state.bell = Bell(hearing)
     app.state.front = State(
         Table(_ROUTERS),
         Probe(settings.database_url),

@@ -95,6 +95,7 @@ def test_scripts_are_valid_shell() -> None:
         "engine",
         "podman",
         "proxies",
+        "slurm",
         "squashfs",
         "venv",
         "wheels",

@@ -109,7 +109,7 @@ def _spent(budget: Budget, source: str, rule: Rule) -> Standing | None:
     return None if rule.most is None else budget.spend(source)
 
 
-_OF_WORKERS = frozenset({"workers", "outputs", "downloads"})
+_OF_WORKERS = frozenset({"workers", "wake-ups", "outputs", "downloads"})
 
 
 class _Visit:

@@ -24,11 +24,20 @@ LANES = (
     Terms("outputs", permits=16, waiting=64, patience=30, each=8),
     Terms("imports", permits=2, waiting=16, patience=30),
     Terms("bundles", permits=2, waiting=8, patience=60),
+    Terms(
+        "wake-ups", permits=1024, waiting=64, patience=2, each=512
+    ),  # held, and nearly all of the time idle
     Terms("downloads", permits=12, waiting=128, patience=60, each=8),
 )
 """Every lane. Another one is another line; a route comes into it by a row of `_SPECIAL`."""
 
-IN_THREADS = frozenset(lane.name for lane in LANES) - {"sign-ins", "uploads", "outputs", "imports"}
+IN_THREADS = frozenset(lane.name for lane in LANES) - {
+    "sign-ins",
+    "uploads",
+    "outputs",
+    "imports",
+    "wake-ups",
+}
 """Lanes whose permits stand for a thread and a connection each; streams have `STREAM_THREADS` instead."""
 
 
@@ -113,6 +122,7 @@ _SPECIAL = {
     ("POST", _CASES): Rule("imports", most=None, to_the_end=True),
     ("PUT", f"{_CASES}/{{dataset_id}}/labels/{{case}}"): Rule("imports", most=None, to_the_end=True),
     ("GET", f"{_CASES}/{{dataset_id}}/cases/{{case_id}}/volumes/{{what}}"): _TAKEN_AWAY,
+    ("GET", "/api/v1/worker/wake-ups"): Rule("wake-ups", most=_KIB),
     # A log of a million characters, each escaped, has to fit.
     ("POST", f"{_LEASES}/{{case_run}}/finish"): Rule("workers", most=8 * _MIB),
     ("PUT", f"{_LEASES}/{{case_run}}/output"): Rule("outputs", most=None, to_the_end=True),

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId, EvaluationId
-from contract.queue import Forecast, ForecastChange, PhaseForecast, TaskForecast
+from contract.queue import DemandOut, Forecast, ForecastChange, PhaseForecast, TaskForecast
 from contract.statuses import CaseStatus, EvaluationStanding, Mode
 from server.challenges.models import Challenge
 from server.clock import now
@@ -18,7 +18,7 @@ from server.evaluations.status import HAS_CASES
 from server.evaluations.worker_models import WorkerSlot
 from server.queue.batches import may_invoke
 from server.queue.outlook import Work, ends
-from server.queue.slots import fits, needs, present_slots
+from server.queue.slots import fits, fleet, needs, present_slots
 
 _PACKED = 2
 
@@ -51,6 +51,18 @@ def forecast(session: Session) -> Forecast:
         tasks=_tasks(waiting),
         phases=_phases(session, waiting, found, at),
         changes=_changes(waiting, slots),
+    )
+
+
+def demand(session: Session, slot: WorkerSlot, *, besides: str | None = None) -> DemandOut:
+    """What a slot like `slot` could run of what has no verdict yet; slots of the worker `besides` do not count."""
+    waiting = [state for state in _waiting(session, [slot]) if state.work.slots]
+    others = [state.slot for state in fleet(session).slots if state.takes_work and state.worker != besides]
+    return DemandOut(
+        evaluations=len(waiting),
+        cases=sum(state.work.cases for state in waiting),
+        slot_seconds=sum(state.work.slot_seconds for state in waiting),
+        slots=sum(any(fits(state.evaluation, other) for state in waiting) for other in others),
     )
 
 

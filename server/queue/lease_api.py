@@ -29,10 +29,11 @@ from contract.leases import (
     SlotOffer,
     SlotState,
     StoredOutput,
+    WakeUpMark,
 )
 from contract.problems import ErrorCode
 from contract.statuses import Mode
-from contract.texts import BINARY, Name
+from contract.texts import BINARY, Line, Name
 from server.accounts.deps import RunWorkerDep, TokenDep
 from server.accounts.principals import RunWorker
 from server.accounts.service import authenticate_run_worker
@@ -44,9 +45,11 @@ from server.errors import NotFound, TooLarge, Unprocessable
 from server.evaluations import faults, service
 from server.evaluations.outputs import waiting_name
 from server.evaluations.service import Claim
+from server.front.protocol import ENDS_AT_ONCE
 from server.front.threads import in_stream_thread
 from server.images.models import Image
 from server.queue import batches, leases, reads, slots
+from server.queue.bell import LONGEST_SECONDS, Bell
 from server.queue.claim import Leased, claim
 from server.queue.downloads import LINK_SECONDS, Download, blob_download, download, file_of, lent
 from server.settings import Settings
@@ -72,7 +75,7 @@ ClaimDep = Annotated[Claim, Depends(_claim)]
 
 
 async def _sender(request: Request, token: TokenDep) -> RunWorker:
-    """Who sends an output. No dependency on a session: no transaction stays open while bytes are waited for."""
+    """Who sends an output, or waits. No dependency on a session: no transaction is open while something is awaited."""
     return await in_stream_thread(_known, request, token)
 
 
@@ -136,6 +139,23 @@ def _cases(session: Session, leased: Leased, settings: Settings) -> list[CaseLea
         )
         for run in leased.runs
     ]
+
+
+@router.get("/wake-ups")
+async def get_wake_up(
+    request: Request,
+    _: SenderDep,
+    mark: Annotated[str | None, Line(100), Query()] = None,
+    seconds: Annotated[float, Query(ge=0, le=LONGEST_SECONDS, allow_inf_nan=False)] = 25.0,
+) -> WakeUpMark:
+    """Answers when cases come to wait, or after `seconds`: for run workers that no message reaches.
+
+    `mark` is that of the answer before; where something came since, the answer is there at once. Nothing is leased:
+    a worker then asks with `POST /worker/leases`, and whoever is cut off has lost nothing.
+    """
+    bell: Bell = request.app.state.bell
+    request.scope[ENDS_AT_ONCE] = True
+    return WakeUpMark(mark=await bell.hold(request, mark, seconds))
 
 
 @router.put("/slots/{name}", status_code=204)

@@ -277,6 +277,7 @@ OPERATIONS: dict[str, Told] = {
     **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("drain", "resume", "rotate")},
     **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("retire", "suspect")},
     "GET /admin/slots": ADMIN,
+    "GET /admin/queue/demand": ADMIN,
     "GET /admin/audit": ADMIN,
     "GET /admin/audit/head": ADMIN,
     "GET /admin/webhooks": ADMIN,
@@ -309,6 +310,7 @@ OPERATIONS: dict[str, Told] = {
     # Run workers
     "GET /worker/me": WORKER,
     "POST /worker/leases": WORKER,
+    "GET /worker/wake-ups": WORKER,
     "POST /worker/heartbeat": WORKER,
     "PUT /worker/slots/{name}": WORKER,
     "GET /worker/leases/{case_run}/inputs/{key}": LEASE,
@@ -443,6 +445,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "PUT /notices/settings/{kind}": {"json": {"mail": True}},
     **{f"POST {owner}/webhooks": {"json": {"url": "no address"}} for owner in _WEBHOOKS},
     **{f"POST {owner}/webhooks/{{endpoint_id}}": {"json": {"act": "test"}} for owner in _WEBHOOKS},
+    "GET /admin/queue/demand": {"params": {"cpus": 1, "memory": 1}},
     "POST /worker/leases": {"json": _SLOT},
     "POST /worker/heartbeat": lambda known: {
         "json": {"leases": [{"case_run": str(known["case_run"]), "claim_no": known["claim_no"]}]}

@@ -8,8 +8,9 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from contract.leases import (
     CaseLease,
@@ -21,7 +22,9 @@ from contract.leases import (
     LostLeases,
     Release,
     SlotOffer,
+    SlotState,
     StoredOutput,
+    WakeUpMark,
 )
 from contract.statuses import Mode
 from evaluator.spec import Challenge, Limits
@@ -55,6 +58,11 @@ class LeaseServer:
         self.lease_seconds = 30.0
         self.tokens: set[str] | None = None  # those that are let in; all of them if None
         self.shown: list[str] = []
+        self.unfit: dict[str, str | None] = {}
+        self.wakes = True
+        self.asked_to_wake = 0
+        self._added = threading.Condition()
+        self._count = 0
 
     def add(
         self,
@@ -95,7 +103,17 @@ class LeaseServer:
             more=tuple(more),
         )
         self.waiting.append(lease)
+        with self._added:
+            self._count += 1
+            self._added.notify_all()
         return ids
+
+    def hold(self, mark: str | None, seconds: float) -> bytes:
+        """A wake-up: when something was added since the mark, or after so many seconds."""
+        with self._added:
+            self.asked_to_wake += 1
+            self._added.wait_for(lambda: str(self._count) != mark, seconds)
+            return WakeUpMark(mark=str(self._count)).model_dump_json().encode()
 
     def lease(self, slot: SlotOffer) -> Lease | None:
         self.slots.append(slot)
@@ -169,6 +187,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.path.endswith("/worker/me"):
             self._say(200, b"{}")
             return
+        address = urlsplit(self.path)
+        if address.path.endswith("/wake-ups"):
+            asked = parse_qs(address.query)
+            if self.lab.wakes:
+                told = self.lab.hold(asked.get("mark", [None])[0], float(asked["seconds"][0]))
+                with suppress(BrokenPipeError):  # who asked has ended meanwhile
+                    self._say(200, told)
+            else:
+                self._say(404, b"{}")
+            return
         case, _, name = self._call()
         if name in self.lab.blobs:
             self.lab.fetched[name] += 1
@@ -187,6 +215,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         body = self._body()
         if self._is_refused():
+            return
+        if "/worker/slots/" in self.path:
+            self.lab.unfit[self.path.rpartition("/")[2]] = SlotState.model_validate_json(body).unfit
+            self._say(204)
             return
         if self.lab.full:
             self.lab.full -= 1

@@ -92,7 +92,7 @@ TOPICS = {
             "rotate-worker",
             "drain-worker",
         ),
-        *("resume-worker", "retire-worker", "revoke-worker", "suspect"),
+        *("resume-worker", "retire-worker", "revoke-worker", "suspect", "pilots"),
     ),
     "People": (
         *("people", "person", "create-admin", "verify-address", "reset-password", "revoke-tokens"),

@@ -103,8 +103,9 @@ def _told(name: str, known: dict[str, str]) -> str:
         *(f"  export {key}='{value}'" for key, value in known.items()),
         f"  python -m worker.run --name {name}",
         "",
-        "It has to reach the server and Redis. 'up' lets other hosts in with --host and --redis-host, on an address of",
-        "this machine in a network that you trust; else tunnel both ports with ssh -L.",
+        "It has to reach the server and Redis; without REDIS_URL it asks the server alone. 'up' lets other hosts in",
+        "with --host and --redis-host, on an address of this machine in a network that you trust; else tunnel both",
+        "ports with ssh -L.",
     ]
     return "\n".join(lines)
 

@@ -4,7 +4,9 @@ They hold no keys: no database address, no references. All they know of a case i
 
 One process is one slot. Its parts are put together in `runner`; each imports only parts below it:
 
-    tasks, __main__                     Celery's side: wake-ups in, signals to stop
+    __main__                            the command line
+    pilot                               in a Slurm job: a process for each slot of its allocation
+    tasks | alone                       wake-ups in, signals to stop: by Celery, or without a broker
     runner                              the parts put together, and the slot's life
     loop                                batch after batch
     serve                               cases that one container answers in turn
@@ -12,13 +14,15 @@ One process is one slot. Its parts are put together in `runner`; each imports on
     prefetch | input_prefetch | settle  what comes next; inputs of what is served; what has ended
     answers                             every lease ends: by a verdict, handed back, or by a fault of ours
     executor                            inputs, image, container of one case
+    polling, left                       wake-ups asked of the server; what a killed process had leased
     readiness, host_check, heartbeat    whether the slot may lease; whether its host holds; leases renewed
     lease_client, host, image_cache …   the server; what slots of a host share; what stays on it
 
 Its threads, and what each one alone changes:
 
     thread      how many                   owns
-    main        1                          Celery's consumer; it wakes the slot, and tells it to stop
+    main        1                          Celery's consumer, or a look at signals; it tells the slot to stop
+    polling     1, without a broker        the mark of the last wake-up
     slot        1                          SlotLoop, Serving with its container, FreshRuns
     case        one less than the batch    a case that runs beside others, until it is given to settle
     prefetch    1 per batch                the batch that comes next, until the slot takes it

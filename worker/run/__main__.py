@@ -1,6 +1,7 @@
 """`python -m worker.run --name run-1`: one run worker with one slot; `python -m worker.run wipe` empties its caches."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,13 @@ import typer
 from pydantic import ValidationError
 
 from evaluator.terminal import CommandGroup, say
+from worker.run.allocation import in_job
 from worker.run.bearer import REFUSED
 from worker.run.config import RunConfig
+from worker.run.orders import Orders
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smh])")
 
 app = typer.Typer(cls=CommandGroup, add_completion=False, rich_markup_mode=None)
 
@@ -17,21 +23,40 @@ app = typer.Typer(cls=CommandGroup, add_completion=False, rich_markup_mode=None)
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
-    name: Annotated[str, typer.Option(help="The slot's name, unique among this host's workers.")] = "run",
+    name: Annotated[
+        str | None,
+        typer.Option(help="The slot's name, unique among this host's workers; in a Slurm job its stem."),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="docker or podman.", envvar="PROCTOR_ENGINE")] = None,
+    poll: Annotated[bool, typer.Option("--poll", help="Ask the server for work, without Redis.")] = False,
+    until_idle: Annotated[
+        str | None, typer.Option(help="End after so long without a case (90s, 10m, 1h); asks the server.")
+    ] = None,
+    grace: Annotated[
+        str | None, typer.Option(help="For how long cases go on after SIGTERM before they are handed back.")
+    ] = None,
+    slots: Annotated[
+        int, typer.Option(min=1, max=64, help="Slots of a Slurm job that has no GPU; else one for each GPU.")
+    ] = 1,
+    busy: Annotated[Path | None, typer.Option("--slot-of-job", hidden=True)] = None,
 ) -> None:
     """Starts a run worker: leases cases over HTTP and runs them in the local container engine.
 
-    Set PROCTOR_SERVER_URL, PROCTOR_WORKER_TOKEN, PROCTOR_WORKER_DIR and REDIS_URL; PROCTOR_SLOT_CPUS,
+    Set PROCTOR_SERVER_URL, PROCTOR_WORKER_TOKEN and PROCTOR_WORKER_DIR, and REDIS_URL for wake-ups by the broker:
+    without it, or with --poll or --until-idle, the worker asks the server. PROCTOR_SLOT_CPUS,
     PROCTOR_SLOT_MEMORY (bytes), PROCTOR_SLOT_CPUSET and PROCTOR_SLOT_GPU (a UUID) say what the slot offers,
     PROCTOR_ENGINE (docker or podman) what runs containers, PROCTOR_RUNTIME (runc or runsc) under what, and
     PROCTOR_INPUT_CACHE (bytes) how much of hidden inputs the host keeps: 0 is none. PROCTOR_WORKER_TOKEN_FILE names a
-    file with the token instead. Exit code 2: a setting is wrong; 3: the server does not take the token.
+    file with the token instead. In a Slurm job the slots are those of its allocation. Exit code 2: a setting is wrong,
+    or the allocation is smaller than it claims; 3: the server does not take the token.
     """
     if engine is not None:
         os.environ["PROCTOR_ENGINE"] = engine
     if context.invoked_subcommand is None:
-        _start(name)
+        orders = Orders(name, slots, _seconds(until_idle, "--until-idle"), _seconds(grace, "--grace"))
+        if orders.grace is not None:
+            os.environ["PROCTOR_DRAIN_SECONDS"] = str(orders.grace)
+        _start(orders, busy, poll=poll)
 
 
 @app.command("wipe")
@@ -74,7 +99,8 @@ def wipe_caches(
         raise typer.Exit(1) from None
 
 
-def _start(name: str) -> None:
+def _start(orders: Orders, busy: Path | None, *, poll: bool) -> None:
+    name = orders.name or "run"
     os.environ["PROCTOR_SLOT_NAME"] = name
     try:
         config = RunConfig()  # type: ignore[call-arg]  # fields are filled from the environment
@@ -85,6 +111,32 @@ def _start(name: str) -> None:
         for wrong in error.errors():
             say(f"{_setting(error, wrong['loc'])}: {wrong['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(2) from None
+    if poll or in_job(os.environ) or orders.until_idle is not None or not os.environ.get("REDIS_URL"):
+        raise typer.Exit(_without_broker(config, orders, busy))
+    _with_broker(name)
+
+
+def _without_broker(config: RunConfig, orders: Orders, busy: Path | None) -> int:
+    from worker.run import alone, pilot
+    from worker.run.host import SlotTaken
+    from worker.run.runner import Runner
+
+    def complain(why: str) -> None:
+        say(why, err=True)
+
+    try:
+        if busy is not None:
+            return pilot.run_slot(orders.name or "run", orders, alone.Signals(), busy=busy)
+        if in_job(os.environ):
+            return pilot.run(orders, complain)
+        signals = alone.Signals()
+        return alone.serve(Runner(config, orders.name or "run"), alone.Terms(orders.until_idle), signals)
+    except SlotTaken as taken:
+        complain(f"{taken}. Give this one another --name.")
+        return 2
+
+
+def _with_broker(name: str) -> None:
     from worker.run.tasks import (  # reads REDIS_URL, so only after the settings are known to be good
         app,
         runner,
@@ -96,6 +148,16 @@ def _start(name: str) -> None:
     )
     if runner().refused:  # Celery keeps its exit code to itself
         raise typer.Exit(REFUSED)
+
+
+def _seconds(written: str | None, option: str) -> float | None:
+    if written is None:
+        return None
+    found = _SPAN.fullmatch(written.strip())
+    if found is None:
+        say(f"{option}: {written!r} is no span of time; write 90s, 10m or 1h.", err=True)
+        raise typer.Exit(2)
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def _setting(error: ValidationError, field: tuple[int | str, ...]) -> str:

@@ -68,6 +68,7 @@ class Heartbeat:
         self._handles: dict[str, LeaseHandle] = {}
         self._changed = threading.Condition()
         self._over = False
+        self._quiet_since: float | None = time.monotonic()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
 
@@ -76,13 +77,34 @@ class Heartbeat:
         handle = LeaseHandle(lease)
         with self._changed:
             self._handles[lease.name] = handle
-            self._changed.notify()
+            self._quiet_since = None
+            self._changed.notify_all()
         return handle
 
     def let_go(self, handle: LeaseHandle) -> None:
         """Renews it no more: the case is settled or handed back."""
         with self._changed:
-            self._handles.pop(handle.lease.name, None)
+            self._drop(handle)
+
+    def _drop(self, handle: LeaseHandle) -> bool:
+        """Whether it was held until now."""
+        if self._handles.pop(handle.lease.name, None) is None:
+            return False
+        if not self._handles:
+            self._quiet_since = time.monotonic()
+            self._changed.notify_all()
+        return True
+
+    @property
+    def idle_seconds(self) -> float:
+        """For how long no lease has been held; 0 while one is."""
+        with self._changed:
+            return 0.0 if self._quiet_since is None else time.monotonic() - self._quiet_since
+
+    def holds_none_within(self, seconds: float) -> bool:
+        """Whether no lease is held, looked at until so many seconds from now."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._handles, seconds)
 
     def handles(self) -> list[LeaseHandle]:
         """Every lease that this slot has now."""
@@ -93,7 +115,7 @@ class Heartbeat:
         """Ends the thread; leases that are held then run out."""
         with self._changed:
             self._over = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
 
     def _beat(self) -> None:
@@ -134,7 +156,7 @@ class Heartbeat:
 
     def _lose(self, handle: LeaseHandle, why: str) -> None:
         with self._changed:
-            if self._handles.pop(handle.lease.name, None) is None:
+            if not self._drop(handle):
                 return  # settled or handed back meanwhile
         LOST.inc()
         _log.warning("lease_lost", why=why, **handle.lease.named)

@@ -23,6 +23,7 @@ from contract.leases import (
     SlotOffer,
     SlotState,
     StoredOutput,
+    WakeUpMark,
 )
 from evaluator.terminal import in_line
 from evaluator.verdicts import PlatformFault
@@ -38,6 +39,7 @@ from worker.run.received import Received
 _log = structlog.get_logger()
 _MOST_SAID, _MOST_NAME = 2000, 100
 _MOST_CONFIG = 64 * 2**20
+_ON_ITS_WAY = 15.0  # seconds beyond those that an answer is held for
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 120.0
 
 
@@ -114,6 +116,17 @@ class LeaseClient:
         self._note_draining(response.headers.get(DRAINING))
         return None if response.status_code == 204 else Lease.model_validate_json(response.content)
 
+    def wake_up(self, mark: str | None, seconds: float) -> str:
+        """Returns when cases may wait, at the latest after so many seconds: with the mark for the next call.
+
+        mark: that of the call before; what came to wait since is told at once.
+        """
+        asked = {"seconds": str(seconds)} if mark is None else {"seconds": str(seconds), "mark": mark}
+        wait = httpx.Timeout(30, read=seconds + _ON_ITS_WAY)
+        response = self._http.get("/wake-ups", params=asked, timeout=wait)
+        response.raise_for_status()
+        return WakeUpMark.model_validate_json(response.content).mark
+
     def _note_draining(self, why: str | None) -> None:
         """Says in the log when the slot begins to drain, and when it is resumed."""
         if why != self._draining:
@@ -187,7 +200,7 @@ class LeaseClient:
         response = self._call("PUT", lease, "output", content=output)
         return StoredOutput.model_validate_json(response.content).digest
 
-    def release(self, lease: Lease, fault: PlatformFault | None, detail: str = "") -> None:
+    def release(self, lease: HeldLease, fault: PlatformFault | None, detail: str = "") -> None:
         """Puts the case back: a platform fault and what is known of it, or None when this worker is stopping."""
         self._call("POST", lease, "release", json=_json(Release(fault=fault, detail=detail[:_MOST_SAID])))
 
@@ -220,7 +233,7 @@ class LeaseClient:
             _log.warning("not_from_store", what=what, why=in_line(str(failed)[:500]))
             self._download(lease, what, target, sha256)
 
-    def _call(self, method: str, lease: Lease, what: str, **arguments: Any) -> httpx.Response:
+    def _call(self, method: str, lease: HeldLease, what: str, **arguments: Any) -> httpx.Response:
         response = self._http.request(
             method, f"/leases/{lease.case_run}/{what}", params={"claim_no": lease.claim_no}, **arguments
         )

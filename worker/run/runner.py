@@ -16,7 +16,9 @@ from worker.run.host_check import HostCheck
 from worker.run.image_cache import ImageCache
 from worker.run.input_cache import InputCache, Wiped
 from worker.run.lease_client import LeaseClient, said_by
+from worker.run.left import Left
 from worker.run.loop import SlotLoop
+from worker.run.polling import Polling
 from worker.run.prefetch import Prefetch
 from worker.run.readiness import Readiness
 from worker.run.reaper import Reaper
@@ -25,6 +27,7 @@ from worker.run.settle import Settler
 from worker.run.slots import whole_slot
 
 _log = structlog.get_logger()
+_REAP_EVERY = 60.0
 
 
 class Runner:
@@ -73,6 +76,8 @@ class Runner:
             host_check, readiness, answers, prefetch, fresh, serving, stopping=self.stopping
         )
         self._reaper = Reaper(host, slot, executor.wanted)
+        self._polling = Polling(client, heartbeat, self.wake, self.stopping)
+        self._left = Left(host, slot, client)
 
     def work(self) -> None:
         """The life of the slot: after each wake-up it runs cases until none waits; `stop` ends it.
@@ -141,12 +146,16 @@ class Runner:
         """Makes the slot look at the queue, now or after the cases under way."""
         self._woken.set()
 
-    def stop(self) -> None:
-        """Makes `work` return after the cases under way; after the configured time they are handed back."""
+    def stop(self, within: float | None = None) -> None:
+        """Makes `work` return after the cases under way; after the configured time they are handed back.
+
+        within: instead of the configured time, in seconds.
+        """
         self.stopping.set()
         self._woken.set()
-        if self._config.drain_seconds is not None:
-            timer = threading.Timer(self._config.drain_seconds, self.stop_now)
+        seconds = self._config.drain_seconds if within is None else within
+        if seconds is not None:
+            timer = threading.Timer(seconds, self.stop_now)
             timer.daemon = True
             timer.start()
 
@@ -158,6 +167,32 @@ class Runner:
         self.stopping.set()
         self._woken.set()
 
+    @property
+    def idle_seconds(self) -> float:
+        """For how long the slot has held no case; 0 while it does."""
+        return self._heartbeat.idle_seconds
+
+    def poll(self) -> None:
+        """Has the server wake this slot, until it is told to stop; for a worker that no broker does."""
+        self._polling.poll()
+
+    def take_over(self) -> None:
+        """Hands back the cases that a process which had this slot before was killed with, and is nobody's fault.
+
+        Their containers are removed first. For a job that was killed to be queued again: a case that kills its worker
+        would go round for ever.
+        """
+        left = self._left.found()
+        self.reap()
+        self._left.hand_back(left)
+
     def reap(self) -> None:
         """Removes containers of this host that should have ended long ago, and what dead slots left."""
         self._reaper.reap()
+
+    def keep_reaping(self) -> None:
+        """Reaps now and every minute, until the slot is told to stop."""
+        while True:
+            self.reap()
+            if self.stopping.wait(_REAP_EVERY):
+                return

@@ -23,7 +23,6 @@ from worker.run.bearer import REFUSED
 from worker.run.config import RunConfig
 from worker.run.runner import Runner
 
-_REAP_EVERY = 60.0
 _ENDS_WITHIN = 15.0
 
 app = make_app("worker.run.tasks")
@@ -62,16 +61,8 @@ def _ready(**_: Any) -> None:
     configure()
     listen(runner().metrics_address)
     _slot_thread().start()
-    threading.Thread(target=_reap, name="reaper", daemon=True).start()
+    threading.Thread(target=runner().keep_reaping, name="reaper", daemon=True).start()
     _log.info("run_worker_ready")
-
-
-def _reap() -> None:
-    slot = runner()
-    while True:
-        slot.reap()
-        if slot.stopping.wait(_REAP_EVERY):
-            return
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
