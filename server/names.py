@@ -62,8 +62,6 @@ def display_name(name: str, *, least: int = 1, most: int = 100) -> str:
         raise ValueError(f"has to have {least} to {most} characters")
     if not (shown[0].isalnum() or shown[0] in _FIRST) or not any(character.isalnum() for character in shown):
         raise ValueError(f"has to begin with a letter or digit, and consist of {_ALLOWED}")
-    if _is_id(shown):
-        raise ValueError("must not be an id, by which something else could be meant")
     for at, character in enumerate(shown):
         _check_character(shown, at, character)
     _check_marks(shown)
@@ -72,7 +70,8 @@ def display_name(name: str, *, least: int = 1, most: int = 100) -> str:
     return shown
 
 
-def _is_id(shown: str) -> bool:
+def is_id(shown: str) -> bool:
+    """Whether a name is written as ids are, by which something else could be meant."""
     try:
         UUID(shown)
     except ValueError:

@@ -24,7 +24,7 @@ from server.agreements.service import require_accepted
 from server.challenges.acts import BoardAct, note_act
 from server.challenges.models import Challenge
 from server.errors import Conflict, Forbidden, NotFound, NotNow, Unprocessable
-from server.names import display_name, is_reserved, skeleton
+from server.names import display_name, is_id, is_reserved, skeleton
 from server.teams.membership import (
     find_team,
     has_team,
@@ -107,6 +107,10 @@ def team_name(name: str, *, by_organizer: bool = False) -> str:
         shown = display_name(name, least=2, most=40)
     except ValueError as error:
         raise Unprocessable(ErrorCode.BAD_TEAM_NAME, f"A team's name {error}.") from None
+    if is_id(shown):
+        raise Unprocessable(
+            ErrorCode.BAD_TEAM_NAME, "A team's name must not be an id, by which another team could be meant."
+        )
     if is_reserved(shown) and not by_organizer:
         raise Unprocessable(
             ErrorCode.BAD_TEAM_NAME,

@@ -191,7 +191,7 @@ def test_a_slot_that_gives_back_again_and_again_waits_longer_each_time(
     assert conduct.pause_after(1000) == 120, "not for ever: a host that is mended works again"
     (shown,) = [one for one in admin.http.get("/admin/slots").json() if one["name"] == worker.name]
     assert (shown[how], shown["finished"]) == (9, 0)
-    assert shown["warning"].startswith(f"gave back 9 of 9 cases (9 {how.replace('_', ' ')})")
+    assert f"gave back 9 of 9 cases (9 {how.replace('_', ' ')})" in shown["warning"]
     with lab.sessions() as session:
         told = session.scalars(
             select(Event.what).where(Event.what.contains(f"slot {worker.name} paused"))

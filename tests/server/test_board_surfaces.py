@@ -108,7 +108,7 @@ def test_every_surface_says_how_the_intervals_of_that_board_were_made(
     says_who_they_are(rows, places)
 
     shown = page(nobody, lab).text
-    assert "Cannot be excluded as first: Ada, Bob" in shown
+    assert "Ada and Bob are not told apart" in shown
     assert "Cyd wins 200 USD: place" in shown
     assert f"Under each value: {SENTENCE}" in board_page(nobody, lab, "task1")
     assert "95 % interval from 1,000 resamples" in board_page(nobody, lab, "task2"), "of the other board"

@@ -198,7 +198,7 @@ def test_from_a_submission_to_every_notice_by_receivers_that_fail_first(
 
     (notice,) = notices(team.http)
     assert (notice["kind"], notice["read_at"]) == ("submission.ended", None)
-    assert "task5: scored" in notice["text"]
+    assert "Polymicrogyria classification: scored" in notice["text"]
     assert notice["about"] == {"submission": submission, "team": team.team, "phase": "validation"}
 
     assert (sent.status, sent.attempts, sent.payload) == ("delivered", 4, {})
@@ -221,7 +221,7 @@ def test_from_a_submission_to_every_notice_by_receivers_that_fail_first(
     assert (message["From"], message["To"]) == (FROM, address)
     assert message["Message-ID"] == f"<{mail.id}@hospital.example>"
     assert notice["title"] in message["Subject"]
-    assert "task5: scored" in message.get_content()
+    assert "Polymicrogyria classification: scored" in message.get_content()
 
 
 def test_a_receiver_that_hangs_lies_or_is_gone_keeps_nobody_waiting(

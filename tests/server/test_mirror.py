@@ -196,7 +196,9 @@ def test_checksums_hold_and_check_says_what_differs_since(
     assert "changed since: leaderboards/validation/index.html" in said
     assert "changed since: api/leaderboards/validation.csv" in said
     assert f"not as it was mirrored: {style.relative_to(mirrored)}" in said
-    assert "changed since: index.html" not in said
+    assert "changed since: index.html" in said, "it says who leads"
+    assert "questions/index.html" in listed
+    assert "changed since: questions/index.html" not in said
     assert (mirrored / "index.html").read_bytes() == before
 
 

@@ -38,7 +38,7 @@ def track(*entries: UnifiedOut, winners: list[str] | None = None, pending: bool 
         certainty = CertaintyOut(
             level=0.95, winners=winners, weight_space={}, decision=None, warnings=[], notes=[]
         )
-    return MadeTrack("open", list(entries), [], certainty, pending)
+    return MadeTrack("open", list(entries), [], certainty, pending, [])
 
 
 CORTEX, GYRUS = entry("Cortex", 1, 1.25), entry("Gyrus", 2, 1.55)
