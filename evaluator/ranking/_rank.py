@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from evaluator.ranking._prizes import awards_of, leaders_of
-from evaluator.ranking._rows import RankingError, Row, TeamValues, check_rows, check_values
+from evaluator.ranking._rows import (
+    RankingError,
+    Row,
+    TeamValues,
+    by_team,
+    check_rows,
+    check_values,
+    number_of,
+)
 from evaluator.ranking._rule import Column
 from evaluator.ranking._standings import Standing, Standings
 from evaluator.ranking._table import Table
@@ -30,8 +38,7 @@ def rank(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> 
             or a rule over single cases and scores without them.
     """
     check_rows(boards, rows)
-    if not math.fsum(ranking.weights.get(board, 0) for board in boards) > 0:
-        raise RankingError("the weights of the boards add up to 0")
+    _require_weight(ranking, boards)
     tracks: dict[str, list[Row]] = {}
     for row in rows:
         tracks.setdefault(row.track, []).append(row)
@@ -58,22 +65,23 @@ def rank_track(
     Raises:
         RankingError: an unknown board or metric, an infinite value, or weights that add up to nothing.
     """
-    if not math.fsum(ranking.weights.get(board, 0) for board in boards) > 0:
-        raise RankingError("the weights of the boards add up to 0")
     check_values(boards, values)
+    _require_weight(ranking, boards)
     ranked = {team: found for team, found in values.items() if team not in baselines}
     table = Table.of_values(boards, ranked)
     return _standings(ranking, boards, table, _shown(boards, values), baselines, ineligible)
 
 
+def _require_weight(ranking: Ranking, boards: Mapping[str, Board]) -> None:
+    if not math.fsum(ranking.weights.get(board, 0) for board in boards) > 0:
+        raise RankingError("the weights of the boards add up to 0")
+
+
 def _of_rows(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> tuple[Standing, ...]:
-    values: dict[str, dict[str, dict[str, float | None]]] = {}
-    for row in rows:
-        values.setdefault(row.team, {}).setdefault(row.board, {})[row.metric] = row.value
     baselines = {row.team for row in rows if row.is_baseline}
     ineligible = {row.team for row in rows if not row.eligible}
-    table = Table.of(boards, rows)
-    return _standings(ranking, boards, table, _shown(boards, values), baselines, ineligible)
+    shown = _shown(boards, by_team(rows))
+    return _standings(ranking, boards, Table.of(boards, rows), shown, baselines, ineligible)
 
 
 def _standings(
@@ -98,17 +106,13 @@ def _shown(boards: Mapping[str, Board], values: TeamValues) -> TeamValues:
     absent = {name: dict.fromkeys(board.metrics) for name, board in boards.items()}
     return {
         team: {
-            name: {**absent[name], **{key: _number(value) for key, value in found[name].items()}}
+            name: {**absent[name], **{key: number_of(value) for key, value in found[name].items()}}
             if name in found
             else absent[name]
             for name in boards
         }
         for team, found in values.items()
     }
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
 
 
 def _ranked(

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,11 +51,24 @@ class Row:
     @property
     def scored(self) -> float | None:
         """The value, or None where there is no number."""
-        return None if self.value is None or math.isnan(self.value) else self.value
+        return number_of(self.value)
 
 
 TeamValues = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Values by team, board and metric."""
+
+
+def number_of(value: float | None) -> float | None:
+    """`value`, or None where it is no number."""
+    return None if value is None or math.isnan(value) else value
+
+
+def by_team(rows: Iterable[Row]) -> TeamValues:
+    """The values of one track's rows."""
+    values: dict[str, dict[str, dict[str, float | None]]] = {}
+    for row in rows:
+        values.setdefault(row.team, {}).setdefault(row.board, {})[row.metric] = row.value
+    return values
 
 
 def check_rows(boards: Mapping[str, Board], rows: Collection[Row]) -> None:
@@ -71,15 +84,15 @@ def check_rows(boards: Mapping[str, Board], rows: Collection[Row]) -> None:
         if column not in columns:
             _check_names(boards, row)
             columns[column] = set()
-        _check_finite(row)
+        _check_finite(row.value, row.place)
         if entrant in columns[column]:
             raise RankingError(
-                f"{_at(row)}{row.team!r} has {row.metric} of {row.board} twice in track {row.track}"
+                f"{_at(row.place)}{row.team!r} has {row.metric} of {row.board} twice in track {row.track}"
             )
         columns[column].add(entrant)
         kind = (row.is_baseline, row.eligible)
         if kinds.setdefault(entrant, kind) != kind:
-            raise RankingError(f"{_at(row)}{row.team!r} is a baseline, or eligible, in some rows only")
+            raise RankingError(f"{_at(row.place)}{row.team!r} is a baseline, or eligible, in some rows only")
 
 
 def check_values(boards: Mapping[str, Board], values: TeamValues) -> None:
@@ -95,22 +108,25 @@ def check_values(boards: Mapping[str, Board], values: TeamValues) -> None:
                 if (board, metric) not in known:
                     _check_names(boards, Row(team, "", board, metric, value))
                     known.add((board, metric))
-                if value is not None and math.isinf(value):
-                    _check_finite(Row(team, "", board, metric, value))
+                _check_finite(value)
 
 
 def _check_names(boards: Mapping[str, Board], row: Row) -> None:
     if row.board not in boards:
-        raise RankingError(f"{_at(row)}there is no board {row.board!r}; the boards are {', '.join(boards)}")
+        raise RankingError(
+            f"{_at(row.place)}there is no board {row.board!r}; the boards are {', '.join(boards)}"
+        )
     metrics = boards[row.board].metrics
     if row.metric not in metrics:
         known = ", ".join(metrics)
-        raise RankingError(f"{_at(row)}{row.board} has no metric {row.metric!r}; its metrics are {known}")
+        raise RankingError(
+            f"{_at(row.place)}{row.board} has no metric {row.metric!r}; its metrics are {known}"
+        )
 
 
-def _check_finite(row: Row) -> None:
-    if row.value is not None and math.isinf(row.value):
-        raise RankingError(f"{_at(row)}an infinite value cannot be ranked")
+def _check_finite(value: float | None, place: str = "") -> None:
+    if value is not None and math.isinf(value):
+        raise RankingError(f"{_at(place)}an infinite value cannot be ranked")
 
 
 def check_range(row: Row, name: str) -> None:
@@ -123,13 +139,13 @@ def check_range(row: Row, name: str) -> None:
     metric, value = lookup(name), row.scored
     if value is not None and not metric.minimum - _ROUNDING <= value <= metric.maximum + _ROUNDING:
         raise RankingError(
-            f"{_at(row)}{row.metric} of {row.board} is {value:g}, and {name} lies in "
+            f"{_at(row.place)}{row.metric} of {row.board} is {value:g}, and {name} lies in "
             f"{metric.minimum:g} to {metric.maximum:g}"
         )
 
 
-def _at(row: Row) -> str:
-    return f"{row.place}: " if row.place else ""
+def _at(place: str) -> str:
+    return f"{place}: " if place else ""
 
 
 def read_rows(path: Path, tracks: Collection[str], boards: Mapping[str, Board] | None = None) -> list[Row]:
@@ -150,7 +166,7 @@ def read_rows(path: Path, tracks: Collection[str], boards: Mapping[str, Board] |
     if boards is not None:
         for row in rows:
             _check_names(boards, row)
-            _check_finite(row)
+            _check_finite(row.value, row.place)
             check_range(row, boards[row.board].metrics[row.metric].metric)
     return rows
 

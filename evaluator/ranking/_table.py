@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from evaluator.ranking._cases import aggregate, case_terms
-from evaluator.ranking._rows import RankingError, Row, TeamValues
+from evaluator.ranking._rows import RankingError, Row, TeamValues, by_team
 from evaluator.ranking._rule import Column, Ranks, columns_of, rank_values, ranked_columns, rounded
 from evaluator.ranking._ties import Values
 from evaluator.spec import Board, Ranking
@@ -33,11 +33,7 @@ class Table:
         Raises:
             RankingError: two teams have different numbers of cases in one metric.
         """
-        entries: dict[str, dict[str, dict[str, float | None]]] = {}
-        for row in rows:
-            if not row.is_baseline:
-                entries.setdefault(row.team, {}).setdefault(row.board, {})[row.metric] = row.value
-        table = cls.of_values(boards, entries)
+        table = cls.of_values(boards, by_team(row for row in rows if not row.is_baseline))
         return replace(table, cases=_all_cases(table.columns, table.teams, rows))
 
     @classmethod

@@ -20,7 +20,7 @@ from server.editions.content import boards_of, digest_of, places_of
 from server.editions.models import Edition
 from server.editions.service import last_edition
 from server.evaluations.models import Evaluation
-from server.evaluations.ticks import AT_ONCE, is_shown
+from server.evaluations.ticks import is_shown
 from server.leaderboard.made import MadeBoards
 from server.leaderboard.views import made_boards
 from server.published.service import phases_with_results
@@ -131,10 +131,6 @@ def _scored_since(session: Session, challenge: Challenge, made: MadeBoards, last
     shown = list({entry.int: entry for track in made.tracks for entry in track.evaluations}.values())
     then = literal(last.created_at, DateTime(timezone=True))
     hidden = challenge.spec.phases[last.phase].hidden
-    later = (
-        ~is_shown(session, Evaluation.finished_at, at=then)
-        if hidden and not session.info.get(AT_ONCE)
-        else Evaluation.finished_at > then
-    )
+    later = ~is_shown(session, Evaluation.finished_at, at=then) if hidden else Evaluation.finished_at > then
     listed = Evaluation.id == any_(literal(shown, ARRAY(Uuid)))
     return session.scalar(select(exists().where(listed, later))) or False

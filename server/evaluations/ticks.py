@@ -45,9 +45,9 @@ def is_shown(
     began: _Moment = Evaluation.created_at,
     at: ColumnElement[datetime] | None = None,
 ) -> ColumnElement[bool]:
-    """Whether `event`, of a row joined with its evaluation, is shown by now; in SQL, as `shown_at` has it."""
+    """Whether `event`, of a row joined with its evaluation, is shown by now, or `at`; in SQL, as `shown_at` has it."""
     if session.info.get(AT_ONCE):
-        return true()
+        return true() if at is None else event <= at
     elapsed = func.extract("epoch", event - began)
     steps = [(elapsed < 2 * _FINE * 2**n, TICK_SECONDS * 2**n) for n in range(_doublings())]
     step = case(*steps, else_=LONGEST_SECONDS)

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from server.database import SessionFactory
+from tests.browser.season import season
 from tests.browser.windows import PATIENCE, ROOT, Watch
 from tests.conftest import copied_database
 from tests.server.conftest import (
@@ -47,6 +48,7 @@ __all__ = [
     "lab",
     "nobody",
     "person",
+    "season",
     "served",
     "session",
     "sessions",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from click.testing import Result
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
@@ -79,15 +80,16 @@ def pages() -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def seed(
+@pytest.fixture
+def season(
     lab: Lab,
     entrant: Callable[[str], Entrant],
     admin: Person,
     imported: Callable[..., Result],
-    folder: Path,
+    tmp_path: Path,
 ) -> Seeded:
     """Plays a season: boards, a team of the admin's with a checked case, cases to look at, a re-evaluation to apply."""
-    season = play(lab, entrant, admin)
+    played = play(lab, entrant, admin)
     own = lab.entrant(admin.http, "Northern Lights")
     lab.dataset("task5", cases=2, phase="sanity")
     evaluation = own.submit("task5", phase="sanity")
@@ -101,17 +103,17 @@ def seed(
         "board": "task1",
         "task": "task1",
         "evaluations evaluation_id": evaluation,
-        "evaluation_id": season.evaluations["Ada", "task1"],
-        "id_": season.evaluations["Ada", "task1"],
+        "evaluation_id": played.evaluations["Ada", "task1"],
+        "id_": played.evaluations["Ada", "task1"],
         "evaluations case_id": cases[0]["id"],
-        "organize/submissions case_id": str(lab.runs(season.evaluations["Ada", "task1"])[0].id),
+        "organize/submissions case_id": str(lab.runs(played.evaluations["Ada", "task1"])[0].id),
         "submission_id": submission["id"],
         "user_id": admin.id,
-        "team_id": season.teams["Ada"].team,
+        "team_id": played.teams["Ada"].team,
         "own": own.team,
         "image": own.image,
     }
-    ids |= _talk(lab, admin, own) | _organized(lab, admin, imported, folder)
+    ids |= _talk(lab, admin, own) | _organized(lab, admin, imported, tmp_path)
     own.submit("task1")
     return Seeded(lab, ids)
 

@@ -4,18 +4,15 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from html import unescape
-from pathlib import Path
 from urllib.parse import parse_qsl, urldefrag, urljoin, urlsplit
 
 import httpx
 import pytest
-from click.testing import Result
 
 from server.browser.keys import Keys
 from server.settings import Settings
-from tests.browser.season import Seeded, pages, seed
+from tests.browser.season import Seeded, pages
 from tests.server.conftest import Person
-from tests.server.lab import Entrant, Lab
 
 _LINK = re.compile(r'<(?:a|img|link|script|input)\s[^>]*?\b(?:href|src)="([^"]+)"')
 _LEAST = {"nobody": 25, "participant": 35, "member": 45, "observer": 90, "organizer": 100, "admin": 130}
@@ -24,17 +21,6 @@ _HEADERS = {"Accept": "text/html", "Connection": "close"}  # a server that erred
 _SEALED = 'board <span class="phase">sealed</span></h1>'
 """What a board says that is not open yet: a page of its challenge, with when it opens and who decides."""
 _Token = str | None
-
-
-@pytest.fixture
-def season(
-    lab: Lab,
-    entrant: Callable[[str], Entrant],
-    admin: Person,
-    imported: Callable[..., Result],
-    tmp_path: Path,
-) -> Seeded:
-    return seed(lab, entrant, admin, imported, tmp_path)
 
 
 @pytest.fixture

@@ -1,18 +1,12 @@
 """Each page of the application, visited once: its frame, its weight, who is asked, and what axe-core finds."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-from click.testing import Result
 from playwright.sync_api import Page
 
 from server.settings import Settings
 from tests.browser.conftest import OpenWindow
-from tests.browser.season import Seeded, pages, seed, sign_in
+from tests.browser.season import Seeded, pages, sign_in
 from tests.browser.windows import WIDTHS, Watch, axe, screenshot, sideways
 from tests.server.conftest import Person
-from tests.server.lab import Entrant, Lab
 
 OWN_SCRIPT = 25 * 1024
 HEAVY = ("/challenges/{slug}/submit", "/organize/{slug}/datasets/{dataset_id}/cases/{case_id}")
@@ -43,17 +37,6 @@ _WIDE = """[...document.querySelectorAll("main *")]
 _ASKED = (
     "performance.getEntriesByType('resource').map((one) => [new URL(one.name).pathname, one.encodedBodySize])"
 )
-
-
-@pytest.fixture
-def season(
-    lab: Lab,
-    entrant: Callable[[str], Entrant],
-    admin: Person,
-    imported: Callable[..., Result],
-    tmp_path: Path,
-) -> Seeded:
-    return seed(lab, entrant, admin, imported, tmp_path)
 
 
 def test_every_page_keeps_to_what_is_promised_of_all(

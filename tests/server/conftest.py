@@ -239,6 +239,13 @@ def slug(sessions: SessionFactory, fomo26: Challenge) -> str:
 
 
 @pytest.fixture
+def browser(served: tuple[str, SessionFactory]) -> Iterator[httpx.Client]:
+    """Nobody's browser, which asks for pages."""
+    with httpx.Client(base_url=served[0], headers={"Accept": "text/html"}, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
 def captain(person: Callable[..., Person], slug: str) -> Person:
     """Somebody with a team in the challenge."""
     somebody = person()

@@ -1,7 +1,7 @@
 """Browsers: sessions in cookies, forms that become requests of the API, and what is refused from other pages."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -13,19 +13,12 @@ from evaluator.charts import STYLES
 from server.app import create_app
 from server.browser.cookies import Browser
 from server.browser.keys import Keys
-from server.database import SessionFactory
 from server.errors import BadRequest
 from server.forms.form import Form, is_local
 from server.settings import Settings
 from tests.server.conftest import PASSWORD, Person, serving
 
 _PAGE = {"Accept": "text/html"}
-
-
-@pytest.fixture
-def browser(served: tuple[str, SessionFactory]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served[0], headers=_PAGE, timeout=60) as client:
-        yield client
 
 
 def form_token(page: httpx.Response) -> str:

@@ -1,7 +1,6 @@
 """Pages about oneself: each says what holds, each form does what it says, and nobody else gets to see them."""
 
 import re
-from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
@@ -24,12 +23,6 @@ PAGES = (
     "/notices",
     "/notices/settings",
 )
-
-
-@pytest.fixture
-def browser(served: tuple[str, SessionFactory]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served[0], headers={"Accept": "text/html"}, timeout=60) as client:
-        yield client
 
 
 @pytest.fixture

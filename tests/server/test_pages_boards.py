@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ from evaluator.spec import Challenge
 from server.amendments.service import amend
 from server.challenges.models import Challenge as Stored
 from server.challenges.service import get_challenge, release
-from server.database import SessionFactory, unit_of_work
+from server.database import unit_of_work
 from server.evaluations.models import Evaluation
 from server.reevaluations.models import Reevaluation
 from tests.abuse.boards import watched
@@ -30,12 +30,6 @@ from tests.server.test_leaderboard import change, page, scored
 from tests.server.test_roles import give
 
 MakeEntrant = Callable[[str], Entrant]
-
-
-@pytest.fixture
-def browser(served: tuple[str, SessionFactory]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served[0], headers={"Accept": "text/html"}, timeout=60) as client:
-        yield client
 
 
 @pytest.fixture

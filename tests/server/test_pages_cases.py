@@ -17,10 +17,8 @@ from tests.abuse.boards import watched
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.phantoms import phantom
-from tests.server.test_forms import browser, form_token, sign_in
+from tests.server.test_forms import form_token, sign_in
 from worker.score.consignments import work_off
-
-__all__ = ["browser"]
 
 _PAGE = {"Accept": "text/html"}
 Browsing = Callable[..., httpx.Client]

@@ -1,6 +1,6 @@
 """Who is ahead, by how much and whether that is luck: one sentence, of what everybody may see, in three places."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -11,18 +11,12 @@ from contract.leaderboard import UnifiedOut
 from evaluator.spec import Challenge
 from server.leaderboard.made import MadeTrack
 from server.web.public.leaders import said_of
-from tests.server.browsing import browsing, require_sound
+from tests.server.browsing import require_sound
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.seeded import play
 from tests.server.test_forms import sign_in
 from tests.server.test_leaderboard import change
-
-
-@pytest.fixture
-def browser(lab: Lab, served: tuple[str, object]) -> Iterator[httpx.Client]:
-    with browsing(served[0]) as client:
-        yield client
 
 
 def entry(team: str, place: int | None, overall: float | None, **more: object) -> UnifiedOut:

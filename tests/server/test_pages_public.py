@@ -1,7 +1,7 @@
 """The first page, a challenge's page, its questions and its documents, by whoever looks."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -18,12 +18,6 @@ from tests.server.lab import Entrant, Lab
 from tests.server.test_forms import form_token, sign_in
 
 MakePerson = Callable[..., Person]
-
-
-@pytest.fixture
-def browser(served: tuple[str, SessionFactory]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served[0], headers={"Accept": "text/html"}, timeout=60) as client:
-        yield client
 
 
 def put(sessions: SessionFactory, spec: Challenge, name: str, **dates: timedelta | None) -> str:

@@ -10,10 +10,10 @@ from tests.abuse.boards import watched
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.reevaluating import score_all, tick
 from tests.server.test_forms import form_token
-from tests.server.test_pages_cases import Browsing, browser, browsing, follow, text, version_of
+from tests.server.test_pages_cases import Browsing, browsing, follow, text, version_of
 from tests.server.test_reevaluations import teams, upside_down
 
-__all__ = ["browser", "browsing", "teams"]
+__all__ = ["browsing", "teams"]
 
 
 def drafted(organizer: httpx.Client, lab: Lab, **more: str) -> httpx.Response:

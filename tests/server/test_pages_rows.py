@@ -1,7 +1,7 @@
 """A row of a board when it is opened: what stands behind its values, and to whom that is told."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from server.amendments.service import amend
 from server.audit.looks import Look
 from server.challenges.models import Challenge as Stored
 from server.challenges.service import get_challenge
-from server.database import SessionFactory, unit_of_work
+from server.database import unit_of_work
 from server.evaluations.models import CaseRun
 from server.teams.models import Team
 from tests.abuse.boards import watched
@@ -31,12 +31,6 @@ from tests.server.test_looks import looks
 from tests.server.test_roles import give
 
 MakeEntrant = Callable[[str], Entrant]
-
-
-@pytest.fixture
-def browser(served: tuple[str, SessionFactory]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served[0], headers={"Accept": "text/html"}, timeout=60) as client:
-        yield client
 
 
 @pytest.fixture

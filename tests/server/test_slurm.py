@@ -114,10 +114,6 @@ def statuses(lab: Lab, evaluation: str) -> list[CaseStatus]:
     return [run.status for run in lab.runs(evaluation)]
 
 
-def holds_one(lab: Lab, evaluation: str) -> None:
-    until(lambda: CaseStatus.RUNNING in statuses(lab, evaluation))
-
-
 def all_valid(lab: Lab, evaluation: str) -> None:
     """Waits until every case has its verdict."""
     until(lambda: {run.verdict for run in lab.runs(evaluation)} == {"valid"})
@@ -133,6 +129,15 @@ def only(states: str = "") -> int:
     """The number of the one job that there is."""
     (job,) = [job for job in jobs() if states in job.state and job.phase not in ("ended", "failed")]
     return job.id
+
+
+def begun(lab: Lab, team: Entrant, keep: Keep, seconds: Path, *options: str) -> tuple[str, int]:
+    """An evaluation of which a job holds a case that takes longer than any test, and the job's number."""
+    seconds.write_text("600")
+    evaluation = submit(lab, team)
+    keep(*options)
+    until(lambda: CaseStatus.RUNNING in statuses(lab, evaluation))
+    return evaluation, only("RUNNING")
 
 
 def test_as_many_jobs_as_the_queue_deserves_work_it_off_and_end_by_themselves(
@@ -157,11 +162,7 @@ def test_as_many_jobs_as_the_queue_deserves_work_it_off_and_end_by_themselves(
 def test_a_job_that_is_put_back_hands_its_case_back_and_goes_on_when_it_returns(
     cluster: Cluster, keep: Keep, lab: Lab, team: Entrant, seconds: Path
 ) -> None:
-    seconds.write_text("600")
-    evaluation = submit(lab, team)
-    keep("--option=--comment=requeued")
-    holds_one(lab, evaluation)
-    job = only("RUNNING")
+    evaluation, job = begun(lab, team, keep, seconds, "--option=--comment=requeued")
     cluster.control("requeue", str(job))
     until(lambda: CaseStatus.RUNNING not in statuses(lab, evaluation))
     assert {run.faults for run in lab.runs(evaluation)} == {0}, "it was handed back, and not lost"
@@ -175,11 +176,7 @@ def test_a_job_that_is_put_back_hands_its_case_back_and_goes_on_when_it_returns(
 def test_a_job_that_is_preempted_hands_its_case_back(
     cluster: Cluster, keep: Keep, lab: Lab, team: Entrant, seconds: Path
 ) -> None:
-    seconds.write_text("600")
-    evaluation = submit(lab, team)
-    keep("--partition", "low")
-    holds_one(lab, evaluation)
-    job = only("RUNNING")
+    evaluation, job = begun(lab, team, keep, seconds, "--partition", "low")
     script = "#!/bin/sh\nsleep 600\n"
     first, second = (
         cluster.run("sbatch", "--parsable", "--partition=high", "--output=/dev/null", given=script)
@@ -198,11 +195,7 @@ def test_a_job_that_is_preempted_hands_its_case_back(
 def test_what_a_lost_node_had_comes_back_and_runs_on_another(
     cluster: Cluster, keep: Keep, lab: Lab, team: Entrant, seconds: Path
 ) -> None:
-    seconds.write_text("600")
-    evaluation = submit(lab, team)
-    keep()
-    holds_one(lab, evaluation)
-    job = only("RUNNING")
+    evaluation, job = begun(lab, team, keep, seconds)
     (node,) = {found.node for found in jobs() if found.id == job}
     cluster.lose(node)
     seconds.write_text("0.1")
@@ -225,11 +218,7 @@ def test_what_a_lost_node_had_comes_back_and_runs_on_another(
 def test_a_job_that_is_cancelled_hands_its_case_back_and_another_takes_its_place(
     cluster: Cluster, keep: Keep, lab: Lab, team: Entrant, seconds: Path
 ) -> None:
-    seconds.write_text("600")
-    evaluation = submit(lab, team)
-    keep()
-    holds_one(lab, evaluation)
-    job = only("RUNNING")
+    evaluation, job = begun(lab, team, keep, seconds)
     cluster.run("scancel", str(job))
     cluster.reach(job, "CANCELLED")
     assert {run.faults for run in lab.runs(evaluation)} == {0}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from server.challenges.service import get_challenge, require_track
 from server.comparisons.sight import seen
 from server.comparisons.sureness import sureness_out
 from server.deps import SessionDep
+from server.editions.models import Edition
 from server.editions.service import editions_of, get_edition
 from server.editions.views import edition_out
 from server.leaderboard.answers import board_for
@@ -43,9 +44,6 @@ _OTHERS = ("others", "another rule, board or track")
 _EDITIONS = 50
 """Editions that can be chosen, the newest ones."""
 
-TrackAsked = Annotated[str, Query(max_length=60)]
-Against = Annotated[str, Query(max_length=100)]
-
 
 class _Moved(NamedTuple):
     """A team: where it is, where it would be, and how far that is, in words."""
@@ -68,7 +66,7 @@ class _Choice(NamedTuple):
 class _Look:
     """A track as somebody sees it, and what it can be set beside.
 
-    edition: the number of the one that is chosen. Then nothing is known of other rules: that takes long to read.
+    key: of what is chosen. edition: the one that is; then nothing is known of other rules, which take long to read.
     """
 
     challenge: Challenge
@@ -77,8 +75,9 @@ class _Look:
     pending: bool
     editions: Sequence[tuple[str, str]]
     rules: Sequence[_Choice]
+    key: str
     chosen: _Choice | None
-    edition: int | None
+    edition: Edition | None
 
     @property
     def choices(self) -> list[tuple[str, str]]:
@@ -91,94 +90,27 @@ class _Look:
         """The board's own page."""
         return f"/challenges/{self.challenge.slug}/leaderboards/{self.board.made.head.phase}"
 
-    def asked(self, rest: str, against: str, **more: object) -> str:
-        """The address of this look in another form."""
-        said = {"track": self.track.track, "against": against, **more}
-        return address(f"{self.here}/differences{rest}", said)
+    def asked(self, rest: str = "") -> str:
+        """The address of this look, or of another form of it."""
+        return address(f"{self.here}/differences{rest}", {"track": self.track.track, "against": self.key})
 
 
-@router.get(_AT, response_class=HTMLResponse)
-def differences(
+def get_look(
     request: Request,
     session: SessionDep,
     visitor: VisitorDep,
     slug: Name,
     phase: Name,
-    track: TrackAsked = "",
-    against: Against = "",
-    offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
-) -> HTMLResponse:
-    """The places of a track beside those of an earlier release, of another rule, or of the teams on another track."""
-    look = _look(request, session, get_challenge(session, slug), phase, track, against, visitor.user)
-    key = look.chosen.key if look.chosen is not None else against
-    common: dict[str, Any] = {
-        "frame": challenge_frame(look.challenge, takes_part=visitor.user is not None),
-        "path": look.here,
-        "here": look.here,
-        "board": look.board.made.head,
-        "tracks": look.board.made.tracks,
-        "track": look.track,
-        "choices": look.choices,
-        "chosen": key,
-        "csv": look.asked(".csv", key),
-    }
-    if look.edition is not None:
-        edition = get_edition(session, look.challenge, phase, look.edition, visitor.user)
-        content = since_page(session, look.challenge, edition, look.board.out, look.track.out, offset=offset)
-        return page(request, "boards/since.html", base=look.asked("", against), **common, **content)
-    moved = [] if look.chosen is None else _moved(look.track, look.chosen.places)[:_MOST]
-    drawn = [MovedTeam(one.team, one.before, one.after) for one in moved]
-    return page(
-        request,
-        "boards/differences.html",
-        **common,
-        pending=look.pending,
-        any_moves=any(_moving(look.track, one.places) for one in look.rules),
-        words=None if look.chosen is None else look.chosen.words,
-        moved=moved,
-        picture=slope(drawn, after="There") if any(one.before != one.after for one in moved) else None,
-    )
-
-
-@router.get(f"{_AT}.csv", response_class=Response)
-def csv_of_differences(
-    request: Request,
-    session: SessionDep,
-    visitor: VisitorDep,
-    slug: Name,
-    phase: Name,
-    track: TrackAsked = "",
-    against: Against = "",
-) -> Response:
-    """The table of the page with the same query, with all its teams."""
-    look = _look(request, session, get_challenge(session, slug), phase, track, against, visitor.user)
-    rows: Iterable[Sequence[object]]
-    if look.edition is not None:
-        edition = get_edition(session, look.challenge, phase, look.edition, visitor.user)
-        rows = since_rows(session, look.challenge, edition, look.board.out, look.track.out)
-    else:
-        moved = () if look.chosen is None else _moved(look.track, look.chosen.places)
-        rows = [("team", "place now", "place there", "moves"), *moved]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    for row in rows:
-        writer.writerow([for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in row])
-    headers = {
-        "Content-Disposition": f'attachment; filename="{slug}-{phase}-{look.track.track}-differences.csv"',
-        "Cache-Control": "no-cache",
-    }
-    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _look(
-    request: Request,
-    session: Session,
-    challenge: Challenge,
-    phase: str,
-    track: str,
-    against: str,
-    viewer: User | None,
+    track: Annotated[str, Query(max_length=60)] = "",
+    against: Annotated[str, Query(max_length=100)] = "",
 ) -> _Look:
+    """What the address asks for, as whoever asks sees it.
+
+    Raises:
+        NotFound, Forbidden: there is no board that they may see, or no such edition.
+        Unprocessable: there is no such track.
+    """
+    challenge, viewer = get_challenge(session, slug), visitor.user
     require_visible(session, challenge, phase, viewer)
     if track:
         require_track(challenge.spec, track)
@@ -186,6 +118,7 @@ def _look(
     own = opening_track(board, track)
     number = _number(against)
     rules, pending = _rules(session, challenge, phase, board, own, viewer) if number is None else ([], False)
+    chosen = next((one for one in rules if one.key == against), _first(own, rules))
     found = [edition_out(one) for one in editions_of(session, challenge, phase, viewer, limit=_EDITIONS)]
     return _Look(
         challenge=challenge,
@@ -194,9 +127,13 @@ def _look(
         pending=pending,
         editions=[(f"{_EDITION}{one.number}", f"{one.title} (edition {one.number})") for one in found],
         rules=rules,
-        chosen=next((one for one in rules if one.key == against), _first(own, rules)),
-        edition=number,
+        key=against if chosen is None else chosen.key,
+        chosen=chosen,
+        edition=None if number is None else get_edition(session, challenge, phase, number, viewer),
     )
+
+
+LookDep = Annotated[_Look, Depends(get_look)]
 
 
 def _rules(
@@ -215,6 +152,65 @@ def _number(against: str) -> int | None:
         if digits != against and digits.isascii() and digits.isdigit() and len(digits) < 8
         else None
     )
+
+
+@router.get(_AT, response_class=HTMLResponse)
+def differences(
+    request: Request,
+    session: SessionDep,
+    visitor: VisitorDep,
+    look: LookDep,
+    offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
+) -> HTMLResponse:
+    """The places of a track beside those of an earlier release, of another rule, or of the teams on another track."""
+    common: dict[str, Any] = {
+        "frame": challenge_frame(look.challenge, takes_part=visitor.user is not None),
+        "path": look.here,
+        "here": look.here,
+        "board": look.board.made.head,
+        "tracks": look.board.made.tracks,
+        "track": look.track,
+        "choices": look.choices,
+        "chosen": look.key,
+        "csv": look.asked(".csv"),
+    }
+    if look.edition is not None:
+        now = look.board.out, look.track.out
+        content = since_page(session, look.challenge, look.edition, *now, offset=offset)
+        return page(request, "boards/since.html", base=look.asked(), **common, **content)
+    moved = [] if look.chosen is None else _moved(look.track, look.chosen.places)[:_MOST]
+    drawn = [MovedTeam(one.team, one.before, one.after) for one in moved]
+    return page(
+        request,
+        "boards/differences.html",
+        **common,
+        pending=look.pending,
+        any_moves=any(_moving(look.track, one.places) for one in look.rules),
+        words=None if look.chosen is None else look.chosen.words,
+        moved=moved,
+        picture=slope(drawn, after="There") if any(one.before != one.after for one in moved) else None,
+    )
+
+
+@router.get(f"{_AT}.csv", response_class=Response)
+def csv_of_differences(session: SessionDep, look: LookDep) -> Response:
+    """The table of the page with the same query, with all its teams."""
+    rows: Iterable[Sequence[object]]
+    if look.edition is not None:
+        rows = since_rows(session, look.challenge, look.edition, look.board.out, look.track.out)
+    else:
+        moved = () if look.chosen is None else _moved(look.track, look.chosen.places)
+        rows = [("team", "place now", "place there", "moves"), *moved]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in rows:
+        writer.writerow([for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in row])
+    of = f"{look.challenge.slug}-{look.board.made.head.phase}-{look.track.track}"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{of}-differences.csv"',
+        "Cache-Control": "no-cache",
+    }
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _choices(own: MadeTrack, sure: SurenessOut, others: list[MadeTrack]) -> list[_Choice]:

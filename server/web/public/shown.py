@@ -12,7 +12,7 @@ from server.pages import footnotes, plural
 from server.web.public.leaders import said_of
 from server.web.public.opened import OpenedRow, opened_row
 from server.web.public.query import MOST_COMPARED, View
-from server.web.public.sources import OneBoard, OverAll, metric_column, value_cell
+from server.web.public.sources import OneBoard, OverAll, value_cell
 from server.web.public.tables import numbered, share, table_of
 
 _AMENDED = 3
@@ -138,8 +138,3 @@ def _otherwise(found: BoardOut, decimals: int) -> list[tuple[Any, list[Any]]]:
         (entry, [value_cell(entry.metrics[metric.name], decimals, notes) for metric in found.metrics])
         for entry in found.otherwise
     ]
-
-
-def columns_of(found: BoardOut) -> list[Any]:
-    """The heads of a board's metrics."""
-    return [metric_column(metric) for metric in found.metrics]
