@@ -169,7 +169,7 @@ class Settings(Outgoing, BlobSettings):
     cases_limit: Annotated[int, Field(gt=0)] = 64 * 2**30
     disk_reserve: Annotated[int, Field(ge=0)] = 4 * 2**30
     team_storage: Annotated[int, Field(gt=0)] = 200 * 2**30
-    total_storage: Annotated[int, Field(gt=0)] | None = None
+    total_storage: Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(_given)] = None
     scores_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     scores_challenges: Annotated[tuple[ChallengeName, ...], NoDecode, BeforeValidator(_listed)] = ()
     checks_at_once: Annotated[int, Field(ge=1, le=64)] = 2
