@@ -8,9 +8,10 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract.metrics import MetricsAddress
+from evaluator.spec import SLUG
 from server.blobs import BlobStore, BucketPlace, FileStore, store_of
 from server.disk import Room, Share, closed
 from server.mail_server import mail_server
@@ -55,6 +56,16 @@ def _sender(value: str) -> str:
 
 def _given(value: object) -> object:
     return value or None
+
+
+ChallengeName = Annotated[str, Field(pattern=SLUG, max_length=40)]
+
+
+def _listed(value: object) -> object:
+    """Names with commas between them; nothing is none."""
+    if not isinstance(value, str):
+        return value
+    return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 class Outgoing(BaseSettings):
@@ -136,8 +147,9 @@ class Settings(Outgoing, BlobSettings):
     never beyond `longest_lease_seconds`, so that a worker that hangs with a beating heart loses its case. Of the disk
     with `data`, `disk_reserve` bytes are kept from what can be sent again, see `server.disk`; a team may store
     `team_storage` bytes, and all of them `total_storage` where that is set. A score worker scores `scores_at_once`
-    evaluations, and beside them checks `checks_at_once` uploads. Without `hold_ends` teams see at once what happened
-    on hidden cases: for tests, where nothing is hidden.
+    evaluations, of the challenges `scores_challenges` alone where it names some, and beside them checks
+    `checks_at_once` uploads. Without `hold_ends` teams see at once what happened on hidden cases: for tests, where
+    nothing is hidden.
     `cases_limit` bounds an archive of cases that is imported over HTTP, and what it unpacks to, in bytes.
     A release is taken back within `release_grace_seconds` without a reason that everybody reads.
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
@@ -157,8 +169,9 @@ class Settings(Outgoing, BlobSettings):
     cases_limit: Annotated[int, Field(gt=0)] = 64 * 2**30
     disk_reserve: Annotated[int, Field(ge=0)] = 4 * 2**30
     team_storage: Annotated[int, Field(gt=0)] = 200 * 2**30
-    total_storage: Annotated[int, Field(gt=0)] | None = None
+    total_storage: Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(_given)] = None
     scores_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    scores_challenges: Annotated[tuple[ChallengeName, ...], NoDecode, BeforeValidator(_listed)] = ()
     checks_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     lease_seconds: float = 30.0
     longest_lease_seconds: float = 4 * 3600.0

@@ -18,7 +18,16 @@ from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 from kombu.transport import redis as _transport
 
-from contract.wakeups import RUN_QUEUE, SCORE_QUEUE, WAKE_CERTAINTY, WAKE_CHECK, WAKE_RUN, WAKE_SCORE
+from contract.wakeups import (
+    FANNED_OUT,
+    RUN_QUEUE,
+    SCORE_QUEUE,
+    SCORES_QUEUE,
+    WAKE_CERTAINTY,
+    WAKE_CHECK,
+    WAKE_RUN,
+    WAKE_SCORE,
+)
 
 _LAST_SECONDS = 3.0  # for what a process still has to send when it ends
 
@@ -83,7 +92,7 @@ def _celery(redis_url: str) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_queues=(Broadcast(RUN_QUEUE), Queue(SCORE_QUEUE)),
+        task_queues=(*map(Broadcast, FANNED_OUT), Queue(SCORE_QUEUE)),
         broker_transport_options={"socket_connect_timeout": 1, "socket_timeout": 2},
     )
     return app
@@ -92,9 +101,10 @@ def _celery(redis_url: str) -> Celery:
 def _deliver(wake_up: WakeUp) -> None:
     try:
         # Celery does not declare a broadcast's exchange when it sends; undeclared, Redis would not fan it out.
-        declare = [Exchange(RUN_QUEUE, type="fanout")] if wake_up.queue == RUN_QUEUE else None
+        queue = wake_up.queue
+        declare = [Exchange(queue, type="fanout")] if queue in FANNED_OUT else None
         _celery(wake_up.redis_url).send_task(
-            wake_up.task, queue=wake_up.queue, expires=60, retry=False, declare=declare
+            wake_up.task, queue=queue, expires=60, retry=False, declare=declare
         )
     except (OperationalError, OSError) as error:
         # Beat sends the same wake-up every few seconds, so nothing but a moment is lost.
@@ -110,13 +120,13 @@ def wake_run_workers(redis_url: str | None) -> None:
 def wake_score_workers(redis_url: str | None) -> None:
     """Tells score workers that evaluations wait to be scored."""
     if redis_url is not None:
-        sender.send(WakeUp(redis_url, WAKE_SCORE, SCORE_QUEUE))
+        sender.send(WakeUp(redis_url, WAKE_SCORE, SCORES_QUEUE))
 
 
 def wake_checkers(redis_url: str | None) -> None:
     """Tells score workers that uploads wait to be checked."""
     if redis_url is not None:
-        sender.send(WakeUp(redis_url, WAKE_CHECK, SCORE_QUEUE))
+        sender.send(WakeUp(redis_url, WAKE_CHECK, SCORES_QUEUE))
 
 
 def wake_for_certainty(redis_url: str | None) -> None:

@@ -24,10 +24,11 @@ from evaluator.spec._load import load_challenge, merge, parse_challenge, read_ch
 from evaluator.spec._source import SpecError, SpecProblem
 from evaluator.spec._tasks import MOST_AT_ONCE, Gpu, Input, Limits, OneOf, Task
 from evaluator.spec._texts import wrong_year
-from evaluator.spec._words import guess
+from evaluator.spec._words import SLUG, guess
 
 __all__ = [
     "MOST_AT_ONCE",
+    "SLUG",
     "Attempts",
     "Board",
     "Bootstrap",

@@ -26,6 +26,7 @@ from server.admin.storage import disk_now, sentence
 from server.backups import last_backup
 from server.challenges.models import Challenge
 from server.clock import now
+from server.evaluations import scorers
 from server.evaluations.errors import headline
 from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import HAS_CASES
@@ -78,10 +79,11 @@ def status(session: Session, settings: Settings) -> InstallationOut:
         expiring=_expiring(session, at),
         versions=_versions(session),
     )
-    return found.model_copy(update={"to_do": list(_to_do(found, full.for_uploads > 0, dying))})
+    unscored = list(scorers.sentences(scorers.unserved(session)))
+    return found.model_copy(update={"to_do": list(_to_do(found, full.for_uploads > 0, dying, unscored))})
 
 
-def _to_do(found: InstallationOut, room: bool, dying: str | None) -> Iterator[str]:
+def _to_do(found: InstallationOut, room: bool, dying: str | None, unscored: Sequence[str]) -> Iterator[str]:
     versions = found.versions
     if versions.schema_needed not in (None, versions.schema_is):
         yield f"The database has the schema {versions.schema_is}, this code needs {versions.schema_needed}: migrate it."
@@ -89,6 +91,7 @@ def _to_do(found: InstallationOut, room: bool, dying: str | None) -> Iterator[st
         yield found.disk.sentence
     if not found.slots.working + found.slots.idle:
         yield from _without_slots(found.phases)
+    yield from unscored
     if dying is not None:
         yield dying
     yield from found.slots.reasons

@@ -1,10 +1,12 @@
 """Applying challenge files and finding challenges."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from contract.ids import ChallengeId
 from contract.problems import ErrorCode
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
@@ -182,3 +184,10 @@ def require_track(spec: Spec, name: str) -> None:
         raise Unprocessable(
             ErrorCode.UNKNOWN_TRACK, f"There is no track {name!r}. Tracks: {', '.join(spec.tracks)}."
         )
+
+
+def of_these(challenge_id: InstrumentedAttribute[ChallengeId], names: Collection[str]) -> ColumnElement[bool]:
+    """Whether a row with that column is of one of the challenges of these names; without a name, of whichever."""
+    if not names:
+        return true()
+    return challenge_id.in_(select(Challenge.id).where(Challenge.slug.in_(names)))

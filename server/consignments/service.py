@@ -1,6 +1,6 @@
 """Taking what organizers send, and the score worker's side of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -15,6 +15,7 @@ from contract.problems import ErrorCode
 from contract.statuses import ConsignmentState
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
+from server.challenges.service import of_these
 from server.consignments.models import Consignment, Outcome
 from server.database import after_commit
 from server.datasets.models import Case, Dataset
@@ -131,12 +132,18 @@ def case_name(session: Session, dataset: Dataset, case: str) -> str:
     return found.name if found is not None and found.dataset_id == dataset.id else case
 
 
-def claim(session: Session, only: ConsignmentId | None = None) -> Consignment | None:
-    """The one that has waited longest, or the `only` one that is meant, leased to the caller."""
+def claim(
+    session: Session, only: ConsignmentId | None = None, challenges: Collection[str] = ()
+) -> Consignment | None:
+    """The one that has waited longest, or the `only` one that is meant, leased to the caller.
+
+    Of these `challenges` alone where some are named, unless one is meant.
+    """
     clock = func.clock_timestamp()
     free = or_(Consignment.lease_until.is_(None), Consignment.lease_until < clock)
     query = select(Consignment).where(_UNDER_WAY, free)
-    query = query if only is None else query.where(Consignment.id == only)
+    meant = of_these(Consignment.challenge_id, challenges) if only is None else Consignment.id == only
+    query = query.where(meant)
     query = query.order_by(Consignment.created_at, Consignment.id).limit(1).with_for_update(skip_locked=True)
     while (consignment := session.scalar(query)) is not None:
         if consignment.claim_no < _MOST_CLAIMS:

@@ -4,7 +4,7 @@ A scorer that is killed, or finds no disk or database, is disturbed: the evaluat
 says what it cannot score says so again, so a second time ends the evaluation as ERRORED, with its sentence.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from evaluator.spec import Challenge as Spec
 from evaluator.verdicts import PlatformFault
 from evaluator.version import evaluator_version
 from server.challenges.models import Challenge
+from server.challenges.service import of_these
 from server.errors import Conflict
 from server.evaluations import receipts, suspicion
 from server.evaluations.faults import NOT_SCORED, give_up
@@ -68,12 +69,14 @@ class Alike:
         )
 
 
-def claim(session: Session, *, alike: Alike | None = None) -> Evaluation | None:
-    """The evaluation that is to be scored next, leased to the caller.
+def claim(
+    session: Session, *, alike: Alike | None = None, challenges: Collection[str] = ()
+) -> Evaluation | None:
+    """The evaluation that is to be scored next, leased to the caller; of these `challenges` alone where some are named.
 
     It is of those with the highest priority the one that has waited longest: with `alike` of these, if one waits.
     """
-    while (evaluation := _next(session, alike)) is not None:
+    while (evaluation := _next(session, alike, challenges)) is not None:
         if evaluation.scoring_lease_until is None:
             evaluation.scoring_claim_no += 1
             evaluation.scoring_lease_until = func.clock_timestamp() + LEASE
@@ -95,11 +98,11 @@ def _waiting() -> Iterator[ColumnElement[bool]]:
     yield or_(Evaluation.scoring_not_before.is_(None), Evaluation.scoring_not_before <= clock)
 
 
-def _next(session: Session, alike: Alike | None) -> Evaluation | None:
+def _next(session: Session, alike: Alike | None, challenges: Collection[str]) -> Evaluation | None:
     first = [] if alike is None else [alike.condition.desc()]
     return session.scalar(
         select(Evaluation)
-        .where(*_waiting())
+        .where(*_waiting(), of_these(Evaluation.challenge_id, challenges))
         .order_by(Evaluation.priority.desc(), *first, Evaluation.created_at, Evaluation.id)
         .limit(1)
         .with_for_update(skip_locked=True, key_share=True),

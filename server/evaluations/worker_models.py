@@ -1,4 +1,4 @@
-"""What is kept of run workers: what their slots offer and how they behave, and what teams had of them."""
+"""What is kept of workers: what run workers' slots offer and how they behave, what teams had of them, who scores."""
 
 from datetime import datetime
 
@@ -60,3 +60,13 @@ class TeamUsage(Base):
     team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id"), primary_key=True)
     seconds: Mapped[float]
     as_of: Mapped[datetime]
+
+
+class ScoreWorker(Base):
+    """A score worker by its name and host, the challenges that it scores (none: all), and when it was seen."""
+
+    __tablename__ = "score_workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    challenges: Mapped[list[str]] = mapped_column(default=list)
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -52,7 +52,13 @@ class Gauges(Collector):
         answers = _one("proctor_database_answers", "Whether the database answers.", 1)
         try:
             with Session(self._engine) as session:
-                return [answers, *_of_queue(session), _of_cases(session), _of_slots(session)]
+                return [
+                    answers,
+                    *_of_queue(session),
+                    *_to_run(session),
+                    _of_cases(session),
+                    _of_slots(session),
+                ]
         except SQLAlchemyError as error:
             _log.warning("figures_not_known", error=type(error).__name__)
             return [_one("proctor_database_answers", "Whether the database answers.", 0)]
@@ -107,6 +113,20 @@ def _of_queue(session: Session) -> Iterable[Metric]:
         waiting.add_metric([slug, phase], count)
         cases.add_metric([slug, phase], left)
     return oldest, waiting, cases
+
+
+def _to_run(session: Session) -> Iterable[Metric]:
+    """Cases for whoever adds and takes away run workers, which asks for one figure without labels."""
+    gpu = Evaluation.needs_gpus > 0
+    cases = func.coalesce(func.sum(Evaluation.remaining).filter(gpu), 0)
+    others = func.coalesce(func.sum(Evaluation.remaining).filter(~gpu), 0)
+    with_gpu, without = session.execute(select(cases, others).where(Evaluation.status.in_(HAS_CASES))).one()
+    yield _one(
+        "proctor_gpu_cases_to_run", "Cases without a verdict that need a GPU, running ones too.", with_gpu
+    )
+    yield _one(
+        "proctor_cpu_cases_to_run", "Cases without a verdict that need none, running ones too.", without
+    )
 
 
 def _of_cases(session: Session) -> Metric:

@@ -1,6 +1,6 @@
 """Asking for reference submissions, and the score worker's side of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from evaluator.version import evaluator_version
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
-from server.challenges.service import get_phase, require_task
+from server.challenges.service import get_phase, of_these, require_task
 from server.database import after_commit
 from server.datasets.current import in_force, lock
 from server.datasets.fit import fits
@@ -143,13 +143,14 @@ def _require_known(challenge: Challenge, phase: str | None, task: str | None) ->
         require_task(challenge.spec, task)
 
 
-def claim(session: Session) -> ReferenceSubmission | None:
-    """The one that has waited longest, leased to the caller."""
+def claim(session: Session, challenges: Collection[str] = ()) -> ReferenceSubmission | None:
+    """The one that has waited longest, leased to the caller; of these `challenges` alone where some are named."""
     clock = func.clock_timestamp()
     waits = or_(ReferenceSubmission.lease_until.is_(None), ReferenceSubmission.lease_until < clock)
     query = (
         select(ReferenceSubmission)
         .where(ReferenceSubmission.finished_at.is_(None), waits)
+        .where(of_these(ReferenceSubmission.challenge_id, challenges))
         .order_by(ReferenceSubmission.created_at, ReferenceSubmission.id)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -58,6 +58,8 @@ def test_figures_say_how_things_stand_and_what_happened(lab: Lab, entrant: MakeE
         before = samples(httpx.get(figures, timeout=30).text)
         assert value(before, "proctor_queue_cases", challenge=lab.slug, phase="validation") == 3
         assert value(before, "proctor_queue_oldest_seconds", challenge=lab.slug) >= 0
+        whole = before["proctor_cpu_cases_to_run"] + before["proctor_gpu_cases_to_run"]
+        assert sorted(whole, key=lambda one: one[1]) == [({}, 0), ({}, 3)], "no labels: KEDA reads one figure"
         assert value(before, "proctor_database_answers") == 1
         with httpx.Client(base_url=url) as http:
             assert http.get("/me").status_code == 401

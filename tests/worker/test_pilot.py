@@ -25,6 +25,12 @@ JOB = {
     "SLURM_CPUS_ON_NODE": str(len(os.sched_getaffinity(0))),
     "SLURM_MEM_PER_NODE": "1024",
 }
+POD = {
+    "PROCTOR_POD_NODE": "gpu-node-7",
+    "PROCTOR_POD_CPUS": "1000",
+    "PROCTOR_POD_MEMORY": str(2**30),
+    "PROCTOR_POD_GPUS": "0",
+}
 
 
 @pytest.fixture
@@ -178,6 +184,19 @@ def test_a_job_that_is_put_back_hands_back_what_it_was_killed_with(lab: LeaseSer
     assert ended(again)[0] == 0
     assert lab.released == {case: None}, "it need not wait until the lease is over, and met no fault"
     assert {offer.name for offer in lab.slots} == {"slurm-n1-1"}, "the same slot"
+
+
+def test_a_pod_is_a_slot_of_its_node_and_hands_back_what_it_cannot_end(
+    lab: LeaseServer, pilot: Pilot
+) -> None:
+    (case,) = lab.add("sleeps-300")
+    child = pilot("--until-idle", "10m", "--grace", "1s", **POD)
+    until(lambda: case in lab.leased)
+    child.send_signal(signal.SIGTERM)
+    code, said = ended(child)
+    assert (code, lab.released) == (0, {case: None}), said
+    offer = lab.slots[0]
+    assert (offer.name, offer.cpus, offer.memory) == ("pod-gpu-node-7-1", 1, 2**30 - 256 * 2**20)
 
 
 def test_two_jobs_on_one_node_are_two_slots(lab: LeaseServer, pilot: Pilot) -> None:

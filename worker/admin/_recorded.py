@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.database import unit_of_work
+from server.evaluations import scorers
 from server.evaluations.errors import headline
 from server.leaderboard.bases import Stale, stale
 from server.queue.slots import SlotState, slot_states
@@ -23,7 +24,12 @@ def findings(data: Path, url: str | None) -> list[DoctorFinding]:
         return []
     try:
         with unit_of_work(sessions) as session:
-            return [failures(headline(session)), *strange(slot_states(session)), *metrics(stale(session))]
+            return [
+                failures(headline(session)),
+                *strange(slot_states(session)),
+                *unscored(scorers.unserved(session)),
+                *metrics(stale(session)),
+            ]
     except SQLAlchemyError:  # not started, or not updated yet: nothing to tell
         return []
     finally:
@@ -46,6 +52,13 @@ def strange(states: Sequence[SlotState]) -> Iterator[DoctorFinding]:
                 "Look at that host; 'proctor-admin revoke-worker' shuts a worker out and puts its cases back."
             )
             yield DoctorFinding(f"slot {state.slot.name}", FindingState.WARN, state.warning, remedy)
+
+
+def unscored(found: Sequence[scorers.Unserved]) -> Iterator[DoctorFinding]:
+    """Challenges that no score worker takes."""
+    remedy = "Start a score worker that names the challenge, or one without PROCTOR_SCORES_CHALLENGES, which takes all."
+    for sentence in scorers.sentences(found):
+        yield DoctorFinding("scoring", FindingState.WARN, sentence, remedy)
 
 
 def metrics(differing: Sequence[Stale]) -> Iterator[DoctorFinding]:

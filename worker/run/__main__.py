@@ -9,7 +9,6 @@ import typer
 from pydantic import ValidationError
 
 from evaluator.terminal import CommandGroup, say
-from worker.run.allocation import in_job
 from worker.run.bearer import REFUSED
 from worker.run.config import RunConfig
 from worker.run.orders import Orders
@@ -25,7 +24,9 @@ def main(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Option(help="The slot's name, unique among this host's workers; in a Slurm job its stem."),
+        typer.Option(
+            help="The slot's name, unique among this host's workers; in a Slurm job or a pod its stem."
+        ),
     ] = None,
     engine: Annotated[str | None, typer.Option(help="docker or podman.", envvar="PROCTOR_ENGINE")] = None,
     poll: Annotated[bool, typer.Option("--poll", help="Ask the server for work, without Redis.")] = False,
@@ -36,7 +37,10 @@ def main(
         str | None, typer.Option(help="For how long cases go on after SIGTERM before they are handed back.")
     ] = None,
     slots: Annotated[
-        int, typer.Option(min=1, max=64, help="Slots of a Slurm job that has no GPU; else one for each GPU.")
+        int,
+        typer.Option(
+            min=1, max=64, help="Slots of a Slurm job or pod that has no GPU; else one for each GPU."
+        ),
     ] = 1,
     busy: Annotated[Path | None, typer.Option("--slot-of-job", hidden=True)] = None,
 ) -> None:
@@ -47,8 +51,9 @@ def main(
     PROCTOR_SLOT_MEMORY (bytes), PROCTOR_SLOT_CPUSET and PROCTOR_SLOT_GPU (a UUID) say what the slot offers,
     PROCTOR_ENGINE (docker or podman) what runs containers, PROCTOR_RUNTIME (runc or runsc) under what, and
     PROCTOR_INPUT_CACHE (bytes) how much of hidden inputs the host keeps: 0 is none. PROCTOR_WORKER_TOKEN_FILE names a
-    file with the token instead. In a Slurm job the slots are those of its allocation. Exit code 2: a setting is wrong,
-    or the allocation is smaller than it claims; 3: the server does not take the token.
+    file with the token instead. In a Slurm job, and in a pod (docs/kubernetes.md), the slots are those of its
+    allocation. Exit code 2: a setting is wrong, or the allocation is smaller than it claims; 3: the server does not
+    take the token.
     """
     if engine is not None:
         os.environ["PROCTOR_ENGINE"] = engine
@@ -111,7 +116,9 @@ def _start(orders: Orders, busy: Path | None, *, poll: bool) -> None:
         for wrong in error.errors():
             say(f"{_setting(error, wrong['loc'])}: {wrong['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(2) from None
-    if poll or in_job(os.environ) or orders.until_idle is not None or not os.environ.get("REDIS_URL"):
+    from worker.run.pilot import is_given
+
+    if poll or is_given(os.environ) or orders.until_idle is not None or not os.environ.get("REDIS_URL"):
         raise typer.Exit(_without_broker(config, orders, busy))
     _with_broker(name)
 
@@ -127,7 +134,7 @@ def _without_broker(config: RunConfig, orders: Orders, busy: Path | None) -> int
     try:
         if busy is not None:
             return pilot.run_slot(orders.name or "run", orders, alone.Signals(), busy=busy)
-        if in_job(os.environ):
+        if pilot.is_given(os.environ):
             return pilot.run(orders, complain)
         signals = alone.Signals()
         return alone.serve(Runner(config, orders.name or "run"), alone.Terms(orders.until_idle), signals)

@@ -1,8 +1,9 @@
-"""What a Slurm job was given on this node, compared with what it has; and its shares, one for each slot."""
+"""What a batch job was given on this node, compared with what it has; and its shares, one for each slot."""
 
 import os
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,31 +43,37 @@ class Had:
 
 def memory_bounds(groups: str, root: Path) -> list[int]:
     """Bounds of the memory of the control groups that a process is in, as `/proc/self/cgroup` names them."""
+    both = ("", "memory.max"), ("memory", "memory.limit_in_bytes")
+    said = [value for which in both for _, value in group_values(groups, root, *which)]
+    return [int(bound) for bound in said if bound.isdecimal()]
+
+
+def group_values(groups: str, root: Path, controller: str, name: str) -> list[tuple[Path, str]]:
+    """What the file `name` says in each control group of a process, and the group's folder, from the innermost on.
+
+    groups: as `/proc/self/cgroup` has it. controller: of version 1, or nothing for version 2.
+    """
     found = []
     for line in groups.splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            folder, name = root, "memory.max"
-        elif "memory" in controllers.split(","):
-            folder, name = root / "memory", "memory.limit_in_bytes"
-        else:
+        if controller not in controllers.split(","):
             continue
+        folder = root / controller
         inside = Path(path.lstrip("/"))
         for group in (inside, *inside.parents):
-            try:
-                bound = (folder / group / name).read_text().strip()
-            except OSError:
-                continue
-            found += [int(bound)] if bound.isdecimal() else []
+            with suppress(OSError):
+                found.append((folder / group, (folder / group / name).read_text().strip()))
     return found
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """A Slurm job on one node: its CPUs, memory in bytes, GPUs. `cores`: those that it is bound to, if it is."""
+    """A job or pod on one node, in a word or two `where`: its CPUs, memory in bytes, GPUs.
 
-    job: str
-    node: str
+    `cores`: those that it is bound to, if it is.
+    """
+
+    where: str
     cpus: int
     memory: int
     gpus: Sequence[InstalledGpu]
@@ -74,7 +81,7 @@ class Allocation:
 
     @classmethod
     def read(cls, environment: Mapping[str, str], had: Had) -> "Allocation":
-        """The job that this process belongs to.
+        """The Slurm job that this process belongs to.
 
         Raises:
             TooSmall: Slurm promised more than there is.
@@ -97,7 +104,7 @@ class Allocation:
                 f"{_size(had.memory)}. Ask for what is there (--mem), or have the node's RealMemory looked at."
             )
         cores = sorted(had.cores) if len(had.cores) == cpus else None
-        return cls(job, node, cpus, memory, found, cores)
+        return cls(where, cpus, memory, found, cores)
 
     def shares(self, slots: int, claims: Mapping[str, str]) -> list[dict[str, str]]:
         """The settings of each slot: one for each GPU, or `slots` of them where there is none.
@@ -108,7 +115,7 @@ class Allocation:
         Raises:
             TooSmall: they claim more than the allocation has, or it is too little for so many slots.
         """
-        where = f"Slurm job {self.job} on {self.node}"
+        where = self.where
         own = self._own_gpus(claims.get("PROCTOR_SLOT_GPU"), where)
         count = len(own) or slots
         cpus, memory = self.cpus // count, self.memory // count - _FOR_WORKER

@@ -1,4 +1,4 @@
-"""A worker in a Slurm job: the slots of its allocation, each a process of its own where there are several."""
+"""A worker in a Slurm job or a pod: the slots of its allocation, each a process of its own where there are several."""
 
 import os
 import signal
@@ -14,12 +14,22 @@ import httpx
 import structlog
 from pydantic import ValidationError
 
-from worker.run.allocation import JOB_END, Allocation, Had, TooSmall, end_told, grace_left, was_put_back
+from worker.run.allocation import (
+    JOB_END,
+    Allocation,
+    Had,
+    TooSmall,
+    end_told,
+    grace_left,
+    in_job,
+    was_put_back,
+)
 from worker.run.alone import Signals, Terms, serve
 from worker.run.config import RunConfig
 from worker.run.host import SlotTaken
 from worker.run.lease_client import LeaseClient
 from worker.run.orders import Orders
+from worker.run.pod import NODE, cpu_quota, in_pod, pod
 from worker.run.runner import Runner
 
 _LOOK_EVERY = 0.2
@@ -29,26 +39,45 @@ _log = structlog.get_logger()
 
 
 def run(orders: Orders, say: Callable[[str], None]) -> int:
-    """Runs the slots of the job that this process is of; returns when all have ended, with the exit code.
+    """Runs the slots of the job or pod that this process is of; returns when all have ended, with the exit code.
 
     An allocation that is smaller than it claims takes no case: what is wrong is said, also to the server, and the
     exit code is 2.
     """
     signals = Signals()
-    node = os.environ.get("SLURMD_NODENAME") or os.uname().nodename
-    base = orders.name or f"slurm-{node}"
+    base = orders.name or _stem()
     try:
-        allocation = Allocation.read(os.environ, Had.here())
+        allocation = _allocation()
         shares = allocation.shares(orders.slots, os.environ)
     except TooSmall as why:
         say(str(why))
         _tell_admins(f"{base}-0", str(why))  # not the name of a slot that another job of this node may have
         return 2
-    os.environ.setdefault(JOB_END, end_told(allocation.job))
+    if in_job(os.environ):
+        os.environ.setdefault(JOB_END, end_told(os.environ["SLURM_JOB_ID"]))
     if len(shares) == 1:
         os.environ.update(shares[0])
         return run_slot(base, orders, signals)
     return _run_all(base, shares, orders, signals)
+
+
+def is_given(environment: Mapping[str, str]) -> bool:
+    """Whether somebody gave this process a part of its node, whose slots it has then."""
+    return in_job(environment) or in_pod(environment)
+
+
+def _stem() -> str:
+    if in_job(os.environ):
+        return f"slurm-{os.environ.get('SLURMD_NODENAME') or os.uname().nodename}"
+    return f"pod-{os.environ[NODE]}"
+
+
+def _allocation() -> Allocation:
+    had = Had.here()
+    if in_job(os.environ):
+        return Allocation.read(os.environ, had)
+    groups = Path("/proc/self/cgroup").read_text()
+    return pod(os.environ, had, cpu_quota(groups, Path("/sys/fs/cgroup")))
 
 
 def run_slot(base: str, orders: Orders, signals: Signals, *, busy: Path | None = None) -> int:
@@ -56,9 +85,14 @@ def run_slot(base: str, orders: Orders, signals: Signals, *, busy: Path | None =
     asked = orders.grace
     if asked is None:
         asked = RunConfig().drain_seconds  # type: ignore[call-arg]  # fields are filled from the environment
-    terms = Terms(orders.until_idle, lambda: grace_left(asked, os.environ, time.time()), busy)
+    terms = Terms(orders.until_idle, lambda: _grace(asked), busy)
     slot = first_free(base)
     return serve(slot, terms, signals, took_over=was_put_back(os.environ))
+
+
+def _grace(asked: float | None) -> float | None:
+    """Kubernetes kills a pod when its own grace is over, of which `asked` is the part that is for cases."""
+    return asked if in_pod(os.environ) else grace_left(asked, os.environ, time.time())
 
 
 def first_free(base: str) -> Runner:

@@ -1,28 +1,56 @@
 """`python -m worker.score --name score-1`: one score worker."""
 
+import os
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
+from contract.wakeups import SCORE_QUEUE, SCORES_QUEUE
 from evaluator.terminal import say
 from server.errors import Conflict
 
 
-def main(name: Annotated[str, typer.Option(help="This worker's name.")] = "score") -> None:
+def main(
+    name: Annotated[str, typer.Option(help="This worker's name, unique on its host.")] = "score",
+    challenges: Annotated[
+        str | None,
+        typer.Option(
+            help="Score these alone, with commas between them: those whose references this host has.",
+            envvar="PROCTOR_SCORES_CHALLENGES",
+        ),
+    ] = None,
+) -> None:
     """Starts a score worker: checks uploads, scores evaluations, puts expired leases back.
 
     Set DATABASE_URL, REDIS_URL, PROCTOR_DATA and PROCTOR_SECRET_KEY. Never run it where containers run.
     """
-    from worker.score.tasks import app, require_secret_key, threads  # reads REDIS_URL
+    os.environ["PROCTOR_SCORES_CHALLENGES"] = challenges or ""
+    from worker.score import tasks  # reads REDIS_URL
 
+    os.environ[tasks.NAME] = name
     try:
-        require_secret_key()
+        tasks.settings()
+        tasks.require_secret_key()
+    except ValidationError as error:
+        for wrong in error.errors():
+            say(f"{_setting(wrong['loc'])}: {wrong['msg'].removeprefix('Value error, ')}", err=True)
+        raise typer.Exit(2) from None
     except Conflict as problem:
         say(f"{problem.detail} Set PROCTOR_SECRET_KEY to it again.", err=True)
         raise typer.Exit(2) from None
 
-    options = ["--loglevel=INFO", "--without-gossip", "--without-mingle", f"--concurrency={threads()}"]
-    app.worker_main(["worker", "--pool=threads", *options, f"--hostname={name}@%h", "--queues=score"])
+    options = ["--loglevel=INFO", "--without-gossip", "--without-mingle", f"--concurrency={tasks.threads()}"]
+    queues = f"--queues={SCORE_QUEUE},{SCORES_QUEUE}"
+    tasks.app.worker_main(["worker", "--pool=threads", *options, f"--hostname={name}@%h", queues])
+
+
+def _setting(field: tuple[int | str, ...]) -> str:
+    """The variable that a field of the settings comes from."""
+    if not field:
+        return "environment"
+    first = str(field[0])
+    return first if first.isupper() else f"PROCTOR_{first.upper()}"
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def work_off(sessions: SessionFactory, settings: Settings, only: ConsignmentId |
     taken = 0
     while True:
         with unit_of_work(sessions) as session:
-            consignment = service.claim(session, only)
+            consignment = service.claim(session, only, settings.scores_challenges)
         if consignment is None:
             return taken
         work_one_off(sessions, settings, consignment.id, consignment.claim_no)

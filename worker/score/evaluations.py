@@ -61,7 +61,10 @@ class _Job:
 
 
 def score_waiting(sessions: SessionFactory, settings: Settings) -> int:
-    """Scores every evaluation that waits for it; returns how many. While the disk has no room, all of them wait."""
+    """Scores every evaluation that waits for it; returns how many. While the disk has no room, all of them wait.
+
+    Those of other challenges than `settings` may name are left to others.
+    """
     scored = 0
     with Scorer() as scorer:
         turn = _Pass(scorer)
@@ -69,7 +72,7 @@ def score_waiting(sessions: SessionFactory, settings: Settings) -> int:
             if not settings.room(Share.RESULTS, settings.scratch).left():
                 _log.error("no_room_to_score", data=str(settings.data))
                 return scored
-            job = _claim(sessions, turn)
+            job = _claim(sessions, settings, turn)
             if job is None:
                 return scored
             began = time.monotonic()
@@ -108,9 +111,9 @@ class _Pass:
             self._shared, self._until = (alike, bases), time.monotonic() + LONGEST_PASS
 
 
-def _claim(sessions: SessionFactory, turn: _Pass) -> _Job | None:
+def _claim(sessions: SessionFactory, settings: Settings, turn: _Pass) -> _Job | None:
     with unit_of_work(sessions) as session:
-        evaluation = scoring.claim(session, alike=turn.preferred())
+        evaluation = scoring.claim(session, alike=turn.preferred(), challenges=settings.scores_challenges)
         return None if evaluation is None else _job(session, evaluation)
 
 

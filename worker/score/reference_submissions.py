@@ -63,15 +63,15 @@ class _Trial:
 def try_waiting(sessions: SessionFactory, settings: Settings) -> int:
     """Makes and scores every reference submission that waits; returns how many."""
     tried = 0
-    while (trial := _claim(sessions)) is not None:
+    while (trial := _claim(sessions, settings)) is not None:
         _try(sessions, settings, trial)
         tried += 1
     return tried
 
 
-def _claim(sessions: SessionFactory) -> _Trial | None:
+def _claim(sessions: SessionFactory, settings: Settings) -> _Trial | None:
     with unit_of_work(sessions) as session:
-        row = service.claim(session)
+        row = service.claim(session, settings.scores_challenges)
         if row is None:
             return None
         manifest = inputs_manifest(row.dataset)

@@ -4,6 +4,7 @@ Scores, checks and consignments each have a lane. The worker has a thread for ev
 more, so the clock, and a wake-up that finds its lane full, always find one.
 """
 
+import os
 from functools import cache, partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contract.logs import configure
 from contract.metrics import listen
-from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CERTAINTY, WAKE_CHECK, WAKE_SCORE
+from contract.wakeups import SCORE_QUEUE, SCORES_QUEUE, SWEEP, TICK, WAKE_CERTAINTY, WAKE_CHECK, WAKE_SCORE
 from server.audit.service import seal_all
 from server.blobs import BlobsAway
 from server.consignments.service import forget
@@ -34,9 +35,12 @@ from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
 from worker.score.lookout import tell_of_time
+from worker.score.presence import Presence
 from worker.score.reevaluations import advance_ended
 from worker.score.reference_submissions import try_waiting
 
+NAME = "PROCTOR_SCORE_WORKER"
+"""The variable in which the command line leaves this worker's name."""
 _SPARE_THREADS = 2
 
 app = make_app("worker.score.tasks")
@@ -77,6 +81,12 @@ def _certainties() -> WorkLane:
     return WorkLane(1)
 
 
+@cache
+def presence() -> Presence:
+    """This worker among all score workers, which may have the same name on other hosts."""
+    return Presence(f"{os.environ.get(NAME, 'score')}@{os.uname().nodename}", settings().scores_challenges)
+
+
 def threads() -> int:
     """How many a score worker needs. Asked before it starts, so that no two threads each make a lane of their own."""
     lanes = (_scores(), _checks(), _consignments(), _certainties())
@@ -96,9 +106,10 @@ def require_secret_key() -> None:
         _log.warning("secret_key_not_checked")
 
 
-@app.task(name=WAKE_SCORE, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
+@app.task(name=WAKE_SCORE, queue=SCORES_QUEUE)  # type: ignore[untyped-decorator]
 def score() -> None:
     """Evaluations may wait for their scores, and behind them reference submissions."""
+    presence().show(sessions())
     _scores().enter(_score_all)
 
 
@@ -107,7 +118,7 @@ def _score_all() -> None:
     try_waiting(sessions(), settings())
 
 
-@app.task(name=WAKE_CHECK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
+@app.task(name=WAKE_CHECK, queue=SCORES_QUEUE)  # type: ignore[untyped-decorator]
 def check() -> None:
     """Uploads may wait for their check, and what organizers sent for cases to be made of it."""
     _checks().enter(partial(check_waiting, sessions(), settings()))
@@ -159,4 +170,10 @@ def sweep() -> None:
 def _ready(**_: Any) -> None:
     configure()
     listen(settings().metrics_address)
-    _log.info("score_worker_ready", scores_at_once=_scores().width, checks_at_once=_checks().width)
+    presence().show(sessions())
+    _log.info(
+        "score_worker_ready",
+        scores_at_once=_scores().width,
+        checks_at_once=_checks().width,
+        challenges=", ".join(settings().scores_challenges) or "all",
+    )
