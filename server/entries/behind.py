@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from contract.events import Subject
 from contract.ids import EvaluationId
+from contract.images import DeclaredCheckpoint
 from contract.statuses import CaseStatus, ReevaluationState
 from server.challenges.models import SpecVersion
 from server.evaluations.models import CaseRun, Evaluation
@@ -22,7 +23,8 @@ from server.images.models import Image
 class Behind:
     """An evaluation as it was made. anew_at: when a re-evaluation that made it was applied; None for all others.
 
-    version: the digest of the challenge file. signed: whether there is a receipt.
+    version: the digest of the challenge file. signed: whether there is a receipt. checkpoint: what its image declares;
+    None where an older release checked that.
     """
 
     id: EvaluationId
@@ -32,6 +34,7 @@ class Behind:
     scored_with: Mapping[str, Any] | None
     anew_at: datetime | None
     signed: bool
+    checkpoint: DeclaredCheckpoint | None
 
 
 def behind_of(session: Session, evaluations: Sequence[EvaluationId]) -> dict[EvaluationId, Behind]:
@@ -58,13 +61,14 @@ def behind_of(session: Session, evaluations: Sequence[EvaluationId]) -> dict[Eva
             Evaluation.scored_with,
             applied,
             Receipt.evaluation_id.is_not(None),
+            Image.facts,
         )
         .join(Image, Image.id == Evaluation.image_id)
         .join(SpecVersion, SpecVersion.id == Evaluation.spec_version_id)
         .outerjoin(Receipt, Receipt.evaluation_id == Evaluation.id)
         .where(Evaluation.id.in_(set(evaluations)))
     )
-    return {row[0]: Behind(*row) for row in session.execute(query)}
+    return {row[0]: Behind(*row[:-1], row[-1].checkpoint) for row in session.execute(query)}
 
 
 def failed_of(session: Session, evaluations: Sequence[EvaluationId]) -> dict[EvaluationId, dict[str, int]]:

@@ -32,6 +32,7 @@ from server.images.service import get_image
 from server.published.service import require_unpublished
 from server.queue.policy import needs_of
 from server.settings import Settings
+from server.submissions.checkpoints import require_checkpoint
 from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
 from server.submissions.rejections import require_none_too_many
@@ -90,6 +91,7 @@ def submit(
     challenges.require_track(spec, track)
     for task in images:
         challenges.require_task(spec, task)
+    require_checkpoint(session, spec, team_id=team.id, track=track, images=images)
     for taken, task in enumerate(images):
         require_none_too_many(session, spec, team_id=team.id, phase=phase, task=task)
         require_attempt(session, spec, team_id=team.id, phase=phase, task=task, track=track, taken=taken)
