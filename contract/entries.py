@@ -98,7 +98,8 @@ class BoardEntryOut(Answer):
 class EntryDetailsOut(Answer):
     """A team on one track, and what stands behind each of its entries as the viewer may know it.
 
-    image: None where nothing of it counts. checkpoint: None there too, and where the challenge does not show it. own: the viewer is in the team. hidden: what is not told, and until when.
+    image: None where nothing of it counts. checkpoint: None there too, and where the challenge does not show it. own:
+    the viewer is in the team. hidden: what is not told, and until when.
     """
 
     challenge: str

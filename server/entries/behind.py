@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from contract.events import Subject
 from contract.ids import EvaluationId
-from contract.images import DeclaredCheckpoint
+from contract.images import ImageFacts
 from contract.statuses import CaseStatus, ReevaluationState
 from server.challenges.models import SpecVersion
 from server.evaluations.models import CaseRun, Evaluation
@@ -23,8 +23,8 @@ from server.images.models import Image
 class Behind:
     """An evaluation as it was made. anew_at: when a re-evaluation that made it was applied; None for all others.
 
-    version: the digest of the challenge file. signed: whether there is a receipt. checkpoint: what its image declares;
-    None where an older release checked that.
+    version: the digest of the challenge file. signed: whether there is a receipt. facts: what the check found of its
+    image.
     """
 
     id: EvaluationId
@@ -34,7 +34,7 @@ class Behind:
     scored_with: Mapping[str, Any] | None
     anew_at: datetime | None
     signed: bool
-    checkpoint: DeclaredCheckpoint | None
+    facts: ImageFacts
 
 
 def behind_of(session: Session, evaluations: Sequence[EvaluationId]) -> dict[EvaluationId, Behind]:
@@ -68,7 +68,7 @@ def behind_of(session: Session, evaluations: Sequence[EvaluationId]) -> dict[Eva
         .outerjoin(Receipt, Receipt.evaluation_id == Evaluation.id)
         .where(Evaluation.id.in_(set(evaluations)))
     )
-    return {row[0]: Behind(*row[:-1], row[-1].checkpoint) for row in session.execute(query)}
+    return {row[0]: Behind(*row) for row in session.execute(query)}
 
 
 def failed_of(session: Session, evaluations: Sequence[EvaluationId]) -> dict[EvaluationId, dict[str, int]]:

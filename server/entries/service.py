@@ -158,7 +158,9 @@ def _checkpoint(
     challenge: Challenge, pairs: Sequence[tuple[Attempt, Behind]], *, private: bool
 ) -> SharedCheckpointOut | None:
     found = {
-        challenge.spec.boards[one.board].task: behind.checkpoint for one, behind in pairs if not one.differs
+        challenge.spec.boards[one.board].task: behind.facts.checkpoint
+        for one, behind in pairs
+        if not one.differs
     }
     if not found or challenge.spec.checkpoint is None:
         return None

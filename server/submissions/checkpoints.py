@@ -31,12 +31,10 @@ def require_checkpoint(
     digests = {digest: _verified(session, team_id, task, digest) for task, digest in images.items()}
     by_task = {task: digests[digest] for task, digest in images.items()}
     if len(set(by_task.values())) > 1:
-        told = ", ".join(
-            f"{task} has {sha256[7:19]}\N{HORIZONTAL ELLIPSIS}" for task, sha256 in sorted(by_task.items())
-        )
+        told = ", ".join(f"{task} has {sha256[7:19]}…" for task, sha256 in sorted(by_task.items()))
         raise Unprocessable(
-            ErrorCode.CHECKPOINTS_DIFFER,
-            f"One pretrained checkpoint serves all tasks of the {track} track, and these images declare several: {told}. "
+            ErrorCode.CHECKPOINT_REFUSED,
+            f"One pretrained checkpoint serves all tasks of the {track} track, and these images hold several: {told}. "
             "No attempt was spent.",
         )
 
@@ -48,7 +46,7 @@ def _verified(session: Session, team_id: TeamId, task: str, digest: str) -> str:
         return found.sha256
     why = _UNSEEN if found is None else found.why or f"It declares none. {_HOW}"
     raise Unprocessable(
-        ErrorCode.CHECKPOINT_UNVERIFIED,
+        ErrorCode.CHECKPOINT_REFUSED,
         f"This challenge requires that an image declares its pretrained checkpoint and holds it. The image of {task}: "
         f"{why} No attempt was spent.",
     )
