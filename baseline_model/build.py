@@ -5,6 +5,7 @@ index that holds the wheels of PyTorch without CUDA. The build itself needs no n
 """
 
 import argparse
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,9 @@ def build(
     asked = [engine, "run", "--rm", "--network=none", base, "python", "-c", ASK]
     major, minor, machine = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
     fetch_wheels(f"{major}.{minor}", machine, pip_options)
-    command = [engine, "build", "--quiet", "--network=none", "--build-arg", f"BASE={base}", "--tag", tag]
+    command = [engine, "build", "--quiet", "--network=none", "--build-arg", f"BASE={base}"]
+    checkpoint = hashlib.sha256((HERE / "checkpoint.pt").read_bytes()).hexdigest()
+    command += ["--build-arg", f"CHECKPOINT_SHA256={checkpoint}", "--tag", tag]
     built = subprocess.run([*command, str(HERE)], check=False, capture_output=True, text=True)
     if built.returncode != 0:
         print(built.stderr, file=sys.stderr)

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +75,18 @@ def limits_here(limits: Limits, *, memory: int, cpus: int, gpu: str | None) -> t
 
 
 @contextmanager
-def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection[Call]) -> Iterator[str]:
+def image_on_engine(
+    engine: Engine,
+    image: str,
+    *,
+    limit: int,
+    calls: Collection[Call],
+    tell: Callable[[ImageFacts], None] | None = None,
+) -> Iterator[str]:
     """The image id of a local image's name, or of a file, which is checked and loaded as on the server.
 
-    `calls` are those of the challenge's tasks. What was loaded is removed again.
+    `calls` are those of the challenge's tasks; `tell` is called with what the check of a file found. What was loaded is
+    removed again.
 
     Raises:
         Local: the engine has no such image, or it is a SIF file and squashfs-tools are missing.
@@ -95,6 +103,8 @@ def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection
             raise ArchiveRefused(error.code, error.message) from None
         except ToolMissing as error:
             raise Local(error.what, error.remedy) from None
+        if tell is not None:
+            tell(facts)
         loaded = not engine.has_image(facts.digest)
         if loaded:
             _load(engine, facts, sink)

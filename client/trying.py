@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.text import Text
@@ -12,6 +13,7 @@ from client.cases import LocalCase, find_cases
 from client.errors import Local, Unreachable, WrongUsage
 from client.progress import size
 from client.trial import TrialPlan, connect, host_memory, image_on_engine, limits_here, try_cases
+from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
 from evaluator.terminal import in_line
 from evaluator.verdicts import Fault, Verdict
@@ -56,12 +58,31 @@ def try_on_cases(
         for warning in warnings:
             err.print(warning, style="yellow")
         calls = {task.call for task in spec.tasks.values()}
-        with image_on_engine(running, image, limit=limits.image, calls=calls) as digest:
+        tell = partial(_tell_checkpoint, spec)
+        if not Path(image).is_file():
+            tell(None)
+        with image_on_engine(running, image, limit=limits.image, calls=calls, tell=tell) as digest:
             plan = TrialPlan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
             failed = _run(running, plan, ready[:first])
     total = len(ready[:first])
     out.print(f"{total - failed} of {total} cases valid.")
     return not failed
+
+
+def _tell_checkpoint(spec: Challenge, facts: ImageFacts | None) -> None:
+    """Says what the server will find of the image's checkpoint; without facts, how to learn it."""
+    if spec.checkpoint is None:
+        return
+    if facts is None or facts.checkpoint is None:
+        err.print("The image's checkpoint is compared in its archive: save the image, and try that file.")
+    elif facts.checkpoint.verified:
+        err.print(
+            Text(in_line(f"Its checkpoint {facts.checkpoint.path} is verified: {facts.checkpoint.sha256}."))
+        )
+    else:
+        why = facts.checkpoint.why or "The image declares no pretrained checkpoint."
+        ends = " The server will refuse it." if spec.checkpoint == "required" else ""
+        err.print(Text(in_line(f"{why}{ends}"), style="yellow"))
 
 
 def _kind(engine: str | None) -> EngineKind | None:

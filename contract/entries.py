@@ -1,8 +1,10 @@
 """What stands behind an entry of a leaderboard: how it ran, with what it was scored, and what was amended since."""
 
 from datetime import datetime
+from typing import Annotated
 
-from contract.answers import Answer, Id
+from contract.answers import Answer, Id, Older
+from contract.images import DeclaredCheckpoint
 from contract.phases import AmendmentOut
 
 
@@ -36,6 +38,26 @@ class SharedImageOut(Answer):
     tasks: int
     images: int
     digests: dict[str, str] | None
+
+
+class SharedCheckpointOut(Answer):
+    """Whether the images of a team's counting entries hold one pretrained checkpoint, of how many tasks of the track.
+
+    declared: tasks whose images declare one. verified: those whose images hold the file that they declare.
+    checkpoints: how many different files these are. of_tasks: what the check found by task, None in it where an older
+    release checked the image; for the team and organizers alone.
+    """
+
+    tasks: int
+    declared: int
+    verified: int
+    checkpoints: int
+    of_tasks: dict[str, DeclaredCheckpoint | None] | None
+
+    @property
+    def one_for_all(self) -> bool:
+        """Whether every task is served by the same verified file."""
+        return self.verified == self.tasks and self.checkpoints == 1
 
 
 class ScoredWithOut(Answer):
@@ -76,7 +98,8 @@ class BoardEntryOut(Answer):
 class EntryDetailsOut(Answer):
     """A team on one track, and what stands behind each of its entries as the viewer may know it.
 
-    image: None where nothing of it counts. own: the viewer is in the team. hidden: what is not told, and until when.
+    image: None where nothing of it counts. checkpoint: None there too, and where the challenge does not show it. own:
+    the viewer is in the team. hidden: what is not told, and until when.
     """
 
     challenge: str
@@ -90,5 +113,6 @@ class EntryDetailsOut(Answer):
     disclaimer: str | None
     own: bool
     image: SharedImageOut | None
+    checkpoint: Annotated[SharedCheckpointOut | None, Older(None)]
     boards: list[BoardEntryOut]
     hidden: str | None

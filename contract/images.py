@@ -1,6 +1,7 @@
 """What is known of an image once its archive has been checked, and what is answered of images and of storage."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,12 +11,42 @@ from contract.answers import Answer, Id
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
+class CheckpointState(StrEnum):
+    """What the check of an image found of the pretrained checkpoint that it declares."""
+
+    NOT_DECLARED = "not_declared"
+    VERIFIED = "verified"
+    MISSING = "missing"
+    ANOTHER_FILE = "another_file"  # the file is there, and its digest is not the declared one
+    UNCLEAR = "unclear"  # declared so that there is nothing to compare
+
+
+class DeclaredCheckpoint(BaseModel):
+    """The pretrained checkpoint of an image, as its labels declare it and as its layers hold it.
+
+    `path` and `sha256` are the declared ones, as far as they could be read. `why` is a sentence on everything but a
+    verified one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    state: CheckpointState
+    path: str | None = None
+    sha256: Digest | None = None
+    why: str | None = None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the image holds the file that it declares."""
+        return self.state is CheckpointState.VERIFIED
+
+
 class ImageFacts(BaseModel):
     """A checked image. `digest` is that of its config, which is the image id Docker gives it.
 
     `layers` are the digests of the unpacked layers (diff ids) from the bottom up, `layer_sizes` their bytes,
     `size` their sum. `environment` holds names only: values may be secrets. `invoke`: it says that its program serves
-    several cases; images that were checked by an older release do not say it.
+    several cases. `checkpoint`: its pretrained checkpoint. Images that were checked by an older release say neither.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,6 +61,7 @@ class ImageFacts(BaseModel):
     environment: tuple[str, ...]
     entrypoint: tuple[str, ...]
     invoke: bool = False
+    checkpoint: DeclaredCheckpoint | None = None
 
     @property
     def blobs(self) -> tuple[str, ...]:

@@ -232,6 +232,7 @@ class ErrorCode(StrEnum):
     AMBIGUOUS_ID = "ambiguous_id", "several ids begin so"
     NOTHING_TO_FIND = "nothing_to_find", "too little of a name, an id or a digest to look for"
     UNKNOWN_ID = "unknown_id", "nothing that the asker may see has an id that begins so"
+    CHECKPOINT_REFUSED = "checkpoint_refused", "the images do not hold one checkpoint that they declare"
     HIDDEN_CASES = "hidden_cases", "the cases of this phase are not shown"
     IDEMPOTENCY_KEY = "idempotency_key", "a submission takes an Idempotency-Key"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", "the key was used for another submission"

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
-from contract.images import ImageFacts
+from contract.images import DeclaredCheckpoint, ImageFacts
 
 NO_IMAGE = "sha256:" + "0" * 64
 """The digest of an image that no engine has."""
@@ -15,6 +15,7 @@ def image_facts(
     *,
     sizes: int | Sequence[int] = 0,
     invoke: bool = False,
+    checkpoint: DeclaredCheckpoint | None = None,
 ) -> ImageFacts:
     """An image of `layers` with these many bytes each; its digest is one that no other has unless it is given."""
     each = (sizes,) * len(layers) if isinstance(sizes, int) else tuple(sizes)
@@ -29,4 +30,5 @@ def image_facts(
         environment=(),
         entrypoint=(),
         invoke=invoke,
+        checkpoint=checkpoint,
     )

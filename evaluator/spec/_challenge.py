@@ -124,7 +124,9 @@ class Teams(Model):
 class Challenge(Model):
     """One challenge file. Its version is the digest of this parsed content.
 
-    team_storage: bytes that a team may store, where that is less than the installation lets it.
+    team_storage: bytes that a team may store, where that is less than the installation lets it. checkpoint: whether
+    boards show that a team's tasks share one pretrained checkpoint, or submissions need one; files without a word of it
+    keep the digest that they always had.
     """
 
     challenge: Annotated[str, Field(pattern=SLUG, max_length=40)]
@@ -139,6 +141,7 @@ class Challenge(Model):
     phases: Annotated[dict[Key, Phase], Field(min_length=1)]
     ranking: Ranking
     teams: Teams = Teams()
+    checkpoint: Annotated[Literal["required", "shown"] | None, Field(exclude_if=_absent)] = None
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from contract.images import ImageFacts
 from sandbox.archive._bounds import Bounds
+from sandbox.archive._checkpoint import found_in
 from sandbox.archive._config import facts_of
 from sandbox.archive._documents import stated_digest, wrong_digest
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid
@@ -52,9 +53,9 @@ def check_archive(
     archive = read_index(source, limit=limit, bounds=bounds)
     chosen = choose(archive)
     room = Allowance(names=bounds.names)
-    layers = chosen.config.layers
+    layers, declared = chosen.config.layers, chosen.config.checkpoint
     trees = {
-        digest: Unpacked(room, f"layer {number} of {len(layers)}")
+        digest: Unpacked(room, f"layer {number} of {len(layers)}", hashed=declared is not None)
         for number, digest in reversed([*enumerate(layers, 1)])
     }
     with ExitStack() as held:
@@ -68,7 +69,7 @@ def check_archive(
         config.write(chosen.config.data)
         for writer in (*writers, config):
             writer.commit()
-    return facts_of(chosen.config, tuple(sizes[digest] for digest in layers))
+    return facts_of(chosen.config, tuple(sizes[digest] for digest in layers), found_in(stack, declared, room))
 
 
 def glance(path: Path, *, bounds: Bounds | None = None) -> None:

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contract.images import ImageFacts
+from contract.images import DeclaredCheckpoint, ImageFacts
 from sandbox.archive._bounds import DIGEST, Bounds
+from sandbox.archive._checkpoint import CheckpointLabels, declared_in
 from sandbox.archive._errors import BUILD_AGAIN, SAVE_AGAIN, ArchiveCode, ArchiveInvalid, binary_size, shown
 from sandbox.archive._fields import invalid, require_types
 from sandbox.archive._programs import DEFAULT_PATH
 
 _LONGEST_USER = 512  # a user and a group, of which Linux has none longer than 32 characters
 INVOKE_LABEL = "proctor.invoke"
-"""The label with which an image says that its program serves several cases; no other label is looked at."""
+"""The label with which an image says that its program serves several cases."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Config:
     path: str
     entrypoint: tuple[str, ...]
     invoke: bool
+    checkpoint: CheckpointLabels | None
 
 
 def sha256(data: bytes) -> str:
@@ -86,6 +88,7 @@ def parse_config(data: bytes, bounds: Bounds) -> Config:
     layers = _layers(_object_in(content, "rootfs"), bounds)
     _require_history(content, len(layers))
     environment = _environment(running, bounds)
+    labels = _object_in(running, "Labels")
     return Config(
         data=data,
         digest=sha256(data),
@@ -96,7 +99,8 @@ def parse_config(data: bytes, bounds: Bounds) -> Config:
         environment=tuple(environment),
         path=environment.get("PATH", DEFAULT_PATH),
         entrypoint=_words(running, "Entrypoint"),
-        invoke=_object_in(running, "Labels").get(INVOKE_LABEL) == "1",
+        invoke=labels.get(INVOKE_LABEL) == "1",
+        checkpoint=declared_in(labels),
     )
 
 
@@ -127,7 +131,7 @@ def _require_history(content: dict[str, Any], layers: int) -> None:
         )
 
 
-def facts_of(config: Config, layer_sizes: tuple[int, ...]) -> ImageFacts:
+def facts_of(config: Config, layer_sizes: tuple[int, ...], checkpoint: DeclaredCheckpoint) -> ImageFacts:
     """What is known of the image with this config and layers of these many bytes, from the bottom up."""
     return ImageFacts(
         digest=config.digest,
@@ -140,6 +144,7 @@ def facts_of(config: Config, layer_sizes: tuple[int, ...]) -> ImageFacts:
         environment=config.environment,
         entrypoint=config.entrypoint,
         invoke=config.invoke,
+        checkpoint=checkpoint,
     )
 
 

@@ -1,5 +1,6 @@
 """The first bytes of an executable file: the machine it is built for, or the interpreter it asks for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 HEAD = 256  # as much of a #! line as the kernel reads
@@ -20,10 +21,22 @@ _MACHINES = {
 
 @dataclass(frozen=True)
 class Executable:
-    """An executable file: `machine` of an ELF file, `interpreter` (path and argument) of a script, or neither."""
+    """An executable file: `machine` of an ELF file, `interpreter` (path and argument) of a script, or neither.
+
+    `sha256` is that of its content, where files are hashed.
+    """
 
     machine: str | None = None
     interpreter: tuple[str, ...] = ()
+    sha256: bytes | None = None
+
+
+def head_of(read: Callable[[int], bytes]) -> bytes:
+    """The first `HEAD` bytes that `read` gives, fewer at the end of a file."""
+    head = b""
+    while len(head) < HEAD and (data := read(HEAD - len(head))):
+        head += data
+    return head
 
 
 def program(head: bytes) -> Executable:

@@ -4,19 +4,17 @@ Found through the layers without unpacking them: PATH, symbolic links, `#!` line
 certain nothing is said, and the container shows what it can.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
 from sandbox.archive._elf import Executable
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._stack import Lookup, Stack
+from sandbox.archive._stack import MOUNTED, Lookup, Stack, followed
 from sandbox.archive._tar import Tar
-from sandbox.archive._unpacked import LINKS, Allowance, Entry, Folder, Link, Unpacked
+from sandbox.archive._unpacked import Allowance, Entry, Unpacked
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_MOUNTED = frozenset({"dev", "proc", "sys", "input", "output", "proctor"})
 _SCRIPTS = 4
 _MOST_STEPS = 20_000  # a PATH of ordinary length takes hundreds
 
@@ -104,7 +102,7 @@ class Programs:
         if "/" in word:
             return self._file(word)
         for folder in path.split(":"):
-            if not folder.startswith("/") or folder.split("/")[1] in _MOUNTED:
+            if not folder.startswith("/") or folder.split("/")[1] in MOUNTED:
                 return None
             if (found := self._file(f"{folder}/{word}")) is not None:
                 return found
@@ -119,25 +117,12 @@ class Programs:
         """Where an absolute path leads through symbolic links; None where there is nothing, or who knows what."""
         if not path.startswith("/"):
             return None
-        rest, at, links = deque(path.split("/")), list[str](), 0
-        while rest:
-            self._left -= 1
-            if self._left < 0:
-                return None
-            part = rest.popleft()
-            if part in ("", ".", ".."):
-                at = at[:-1] if part == ".." else at
-                continue
-            entry = self._look("/".join([*at, part]))
-            if isinstance(entry, Link) and links < LINKS:
-                links += 1
-                at = [] if entry.target.startswith("/") else at
-                rest.extendleft(reversed(entry.target.split("/")))
-            elif isinstance(entry, Executable | Folder):
-                at.append(part)
-            else:
-                return None
-        return None if at[:1] and at[0] in _MOUNTED else "/".join(at)
+        name = followed(self._look, path, self._step)
+        return None if name is None or name.split("/")[0] in MOUNTED else name
+
+    def _step(self) -> bool:
+        self._left -= 1
+        return self._left >= 0
 
 
 def _wrong_machine(word: str, name: str, machine: str) -> ArchiveInvalid:

@@ -25,7 +25,7 @@ _DESCRIPTOR = struct.Struct("<i?IIIqqqqqqq128s384s")
 _PARTITION = struct.Struct("<ii3s")
 _SUPERBLOCK = struct.Struct("<5I6H8Q")
 _MOST_DESCRIPTORS = 4096
-_OBJECT_PARTITION, _OBJECT_OCI = 0x4004, 0x400A
+_OBJECT_PARTITION, _OBJECT_JSON, _OBJECT_OCI = 0x4004, 0x4006, 0x400A
 _SQUASHFS, _ENCRYPTED = 1, 5
 _PRIMARY, _OVERLAY = 2, 4
 _AMD64 = b"02"
@@ -92,6 +92,19 @@ def read_partition(source: BinaryIO, bounds: Bounds) -> Partition:
 
 
 _FOR_AMD64 = "build it on an x86-64 machine, or with `apptainer build --arch amd64 …`"
+
+
+def read_documents(source: BinaryIO, bounds: Bounds) -> Iterator[bytes]:
+    """The JSON documents that the file has beside its file system, those of more than `bounds.config` bytes left out.
+
+    Raises:
+        ArchiveInvalid: truncated, damaged.
+    """
+    total = source.seek(0, io.SEEK_END)
+    for part in _read(source, total)[1]:
+        if part.kind == _OBJECT_JSON and part.offset >= 0 and 0 < part.size <= bounds.config:
+            source.seek(part.offset)
+            yield source.read(part.size)
 
 
 def _read(source: BinaryIO, total: int) -> tuple[bytes, list[_Object]]:

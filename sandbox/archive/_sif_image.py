@@ -14,16 +14,18 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from contract.images import ImageFacts
 from sandbox.archive._bounds import Bounds
+from sandbox.archive._checkpoint import PATH_LABEL, SHA256_LABEL, CheckpointLabels, found_in
 from sandbox.archive._config import Config, facts_of, parse_config
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._gzip import expands_too_much, too_large
 from sandbox.archive._layers import Span, copy_layer
 from sandbox.archive._programs import DEFAULT_PATH, Call, Programs
 from sandbox.archive._sif import WHAT, Partition, read_partition
+from sandbox.archive._sif_labels import sif_checkpoint
 from sandbox.archive._sink import BlobSink
 from sandbox.archive._squashfs import Squashfs, SquashfsEntry, damaged, opened, parse_entry
 from sandbox.archive._stack import Stack, require_closed
@@ -90,10 +92,11 @@ def check_sif(
     """
     partition = read_partition(source, bounds)
     room = Allowance(names=bounds.names)
-    tree = Unpacked(room, WHAT)
     with ExitStack() as stack:
         layer = stack.enter_context(sink.writer())
         file = stack.enter_context(_on_disk(source))
+        declared = sif_checkpoint(file, partition, bounds)
+        tree = Unpacked(room, WHAT, hashed=declared is not None)
         with opened(file, partition, limit=bounds.most(partition.size, limit)) as squashfs:
             stream = io.BufferedReader(_Blocks(_layer(squashfs, partition, calls, limit, bounds)))
             span = Span(stream.read, 2**62, None)
@@ -103,7 +106,7 @@ def check_sif(
         stacked = Stack([tree])
         require_closed(stacked, [tree], room)
         programs = Programs(stacked, room)
-        config = _config(layer.digest, programs, bounds)
+        config = _config(layer.digest, programs, declared, bounds)
         programs.require_machine(calls, entrypoint=config.entrypoint, path=config.path)
         for name in _names(calls):  # behind our wrappers, which are for every machine
             places = (place for place in stacked.called(name) if not place.startswith(f"/{_OURS}/"))
@@ -112,7 +115,7 @@ def check_sif(
         text.write(config.data)
         layer.commit()
         text.commit()
-    return facts_of(config, (size,))
+    return facts_of(config, (size,), found_in(stacked, declared, room))
 
 
 @contextmanager
@@ -130,9 +133,14 @@ def _on_disk(source: BinaryIO) -> Iterator[BinaryIO]:
         yield source
 
 
-def _config(layer: str, programs: Programs, bounds: Bounds) -> Config:
-    """The image config: where the image has a shell, the wrappers stand first in PATH."""
-    running: dict[str, list[str]] = {"Env": [f"PATH={DEFAULT_PATH}"]}
+def _config(layer: str, programs: Programs, declared: CheckpointLabels | None, bounds: Bounds) -> Config:
+    """The image config: where the image has a shell, the wrappers stand first in PATH.
+
+    It names the checkpoint that the file declares, so that files which declare another one have another image id.
+    """
+    running: dict[str, Any] = {"Env": [f"PATH={DEFAULT_PATH}"]}
+    if declared is not None:
+        running["Labels"] = {PATH_LABEL: declared.path or "", SHA256_LABEL: declared.sha256 or ""}
     shell = programs.may_hold(_SHELL)
     if shell:
         running["Env"] = [f"PATH=/{_WRAPPERS}:{DEFAULT_PATH}"]

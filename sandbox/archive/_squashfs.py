@@ -15,7 +15,7 @@ import shutil
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, BinaryIO
@@ -92,10 +92,19 @@ def opened(source: BinaryIO, partition: Partition, *, limit: int) -> Iterator[Sq
         ToolMissing: there is no `unsquashfs` here.
         ArchiveInvalid: damaged, at the end of the block, where the child was not content with what it read.
     """
-    program = _program()
     with _for_child(source.fileno()) as file, _pipe() as (answer, end):
         seconds = _SECONDS + limit // _BYTES_PER_SECOND
-        child = _start(program, partition, file, end.fileno(), seconds)
+        options = [
+            *_options(partition),
+            "-processors",
+            "2",
+            "-data-queue",
+            str(_QUEUE),
+            "-frag-queue",
+            str(_QUEUE),
+        ]
+        asked = [*options, "-pf", f"/dev/fd/{end.fileno()}", f"/dev/fd/{file}"]
+        child = _start(asked, (file, end.fileno()), seconds)
         try:
             end.close()
             reader = io.BufferedReader(_Patient(answer), CHUNK)
@@ -106,6 +115,27 @@ def opened(source: BinaryIO, partition: Partition, *, limit: int) -> Iterator[Sq
             if error.code is ArchiveCode.DAMAGED and _was_killed(child):
                 raise OSError("unsquashfs was killed from outside") from error
             raise
+        finally:
+            child.kill()
+            child.wait()
+
+
+def content_of(source: BinaryIO, partition: Partition, name: str, *, most: int) -> bytes:
+    """The content of the file `name` of the squashfs; empty where it has none, or one of more than `most` bytes.
+
+    Raises:
+        ToolMissing: there is no `unsquashfs` here.
+    """
+    with _for_child(source.fileno()) as file, _pipe() as (answer, end):
+        child = _start(
+            ["-cat", *_options(partition), f"/dev/fd/{file}", name], (file,), _SECONDS, end.fileno()
+        )
+        try:
+            end.close()
+            with contextlib.suppress(ArchiveInvalid):
+                data = io.BufferedReader(_Patient(answer), CHUNK).read(most + 1)
+                return data if len(data) <= most and child.wait(_SILENCE) == 0 else b""
+            return b""
         finally:
             child.kill()
             child.wait()
@@ -138,30 +168,20 @@ def _program() -> str:
     return str(shutil.which("unsquashfs"))
 
 
+def _options(partition: Partition) -> list[str]:
+    return ["-offset", str(partition.offset), "-no-xattrs", "-no-progress", "-quiet"]
+
+
 def _start(
-    program: str, partition: Partition, file: int, end: int, seconds: int
+    asked: Sequence[str], passed: Sequence[int], seconds: int, answer: int = subprocess.DEVNULL
 ) -> "subprocess.Popen[bytes]":
-    command = [
-        "/bin/sh",
-        "-c",
-        _CONFINED,
-        "sh",
-        str(seconds),
-        program,
-        "-offset",
-        str(partition.offset),
-        "-no-xattrs",
-        "-no-progress",
-        "-quiet",
-    ]
-    command += ["-processors", "2", "-data-queue", str(_QUEUE), "-frag-queue", str(_QUEUE)]
-    command += ["-pf", f"/dev/fd/{end}", f"/dev/fd/{file}"]
+    """`unsquashfs` with these arguments and files, bounded; what it prints goes to `answer`."""
     nobody = _NOBODY if os.geteuid() == 0 else None
     return subprocess.Popen(
-        command,
-        pass_fds=(file, end),
+        ["/bin/sh", "-c", _CONFINED, "sh", str(seconds), _program(), *asked],
+        pass_fds=passed,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=answer,
         stderr=subprocess.DEVNULL,
         cwd="/",
         env={"PATH": os.defpath, "LC_ALL": "C"},

@@ -1,9 +1,14 @@
 """Unpacked layers on top of each other: what stands where in an image."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._unpacked import GONE, Allowance, Entry, Folder, Other, Unpacked
+from sandbox.archive._unpacked import GONE, LINKS, Allowance, Entry, Folder, Link, Other, Unpacked
+
+MOUNTED: Final = frozenset({"dev", "proc", "sys", "input", "output", "proctor"})
+"""Folders of the root over which a container has other ones than the image's."""
 
 Lookup = Callable[[str], Entry | None]
 """What stands at a path without leading slash, itself no link's target; None is nothing."""
@@ -72,6 +77,31 @@ class Stack:
             }
             merged = ((part, tuple(_seen(folder.entries.get(part) for folder in folders))) for part in names)
             waiting += [(f"{path}/{part}", below) for part, below in merged if below]
+
+
+def followed(look: Lookup, path: str, step: Callable[[], bool]) -> str | None:
+    """Where an absolute path leads through symbolic links, which end at the image's own root, without a leading slash.
+
+    None where there is nothing. It ends where `step`, which is asked before each part, says that there is no room.
+    """
+    rest, at, links = deque(path.split("/")), list[str](), 0
+    while rest:
+        if not step():
+            return None
+        part = rest.popleft()
+        if part in ("", ".", ".."):
+            at = at[:-1] if part == ".." else at
+            continue
+        entry = look("/".join([*at, part]))
+        if isinstance(entry, Link):
+            links += 1
+            at = [] if entry.target.startswith("/") else at
+            rest.extendleft(reversed(entry.target.split("/")))
+        elif entry is not None:
+            at.append(part)
+        if entry is None or links > LINKS:
+            return None
+    return "/".join(at)
 
 
 def require_closed(stack: Stack, layers: Iterable[Unpacked], room: Allowance) -> None:

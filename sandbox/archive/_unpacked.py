@@ -7,13 +7,15 @@ store, whose ids Proctor does not go by, is laxer about dangling links and names
 """
 
 import contextlib
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from sandbox.archive._elf import HEAD, Executable, program
+from sandbox.archive._elf import Executable, head_of, program
 from sandbox.archive._errors import BUILD_AGAIN, ArchiveCode, ArchiveInvalid, shown
+from sandbox.archive._gzip import CHUNK
 from sandbox.archive._tar import CHARACTER, DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, TarMember
 
 LINKS: Final = 40
@@ -33,15 +35,17 @@ class Link:
     target: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Other:
     """A file that nobody can execute, a pipe, a device, or (`gone`) the mark that hides what lies below.
 
-    `opens` is what a device node leads to where engines let containers open it.
+    `opens` is what a device node leads to where engines let containers open it. `sha256` is that of a file's content,
+    where files are hashed.
     """
 
     gone: bool = False
     opens: str = ""
+    sha256: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -99,11 +103,12 @@ class _NoRoomError(Exception):
 class Unpacked:
     """One layer as an engine unpacks it; `what` is what the layer is called in sentences.
 
-    `opening` is the name of a device node, if it holds any, that a container could open.
+    `opening` is the name of a device node, if it holds any, that a container could open. `hashed`: the content of its
+    files is read, and its digest kept.
     """
 
-    def __init__(self, room: Allowance, what: str = "the layer") -> None:
-        self._room, self._what = room, what
+    def __init__(self, room: Allowance, what: str = "the layer", *, hashed: bool = False) -> None:
+        self._room, self._what, self._hashed = room, what, hashed
         self.root = Folder()
         self.opening: str | None = None
         self._seen: set[int] = set()
@@ -199,11 +204,22 @@ class Unpacked:
             return Link(member.link)
         if member.kind == HARD_LINK:
             return self._linked(member)
-        if member.kind == REGULAR and member.mode & _EXECUTABLE:
-            return program(_head(read))
+        if member.kind == REGULAR:
+            return self._file(member, read)
         if member.kind == CHARACTER:
             return GONE if _device(member) == (0, 0) else _OPENED.get(_device(member), PLAIN)
         return PLAIN
+
+    def _file(self, member: TarMember, read: Callable[[int], bytes]) -> Entry:
+        executable = bool(member.mode & _EXECUTABLE)
+        head = head_of(read) if executable or self._hashed else b""
+        entry = program(head) if executable else PLAIN
+        if not self._hashed:
+            return entry
+        content = hashlib.sha256(head)
+        while data := read(CHUNK):
+            content.update(data)
+        return replace(entry, sha256=content.digest())
 
     def _linked(self, member: TarMember) -> Entry:
         """What a hard link is another name of."""
@@ -282,10 +298,3 @@ def _device(member: TarMember) -> tuple[int, int]:
 
 def _parts(name: str) -> list[str]:
     return [part for part in name.split("/") if part not in ("", ".")]
-
-
-def _head(read: Callable[[int], bytes]) -> bytes:
-    head = b""
-    while len(head) < HEAD and (data := read(HEAD - len(head))):
-        head += data
-    return head

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from contract.events import Subject
 from contract.ids import EvaluationId
+from contract.images import ImageFacts
 from contract.statuses import CaseStatus, ReevaluationState
 from server.challenges.models import SpecVersion
 from server.evaluations.models import CaseRun, Evaluation
@@ -22,7 +23,8 @@ from server.images.models import Image
 class Behind:
     """An evaluation as it was made. anew_at: when a re-evaluation that made it was applied; None for all others.
 
-    version: the digest of the challenge file. signed: whether there is a receipt.
+    version: the digest of the challenge file. signed: whether there is a receipt. facts: what the check found of its
+    image.
     """
 
     id: EvaluationId
@@ -32,6 +34,7 @@ class Behind:
     scored_with: Mapping[str, Any] | None
     anew_at: datetime | None
     signed: bool
+    facts: ImageFacts
 
 
 def behind_of(session: Session, evaluations: Sequence[EvaluationId]) -> dict[EvaluationId, Behind]:
@@ -58,6 +61,7 @@ def behind_of(session: Session, evaluations: Sequence[EvaluationId]) -> dict[Eva
             Evaluation.scored_with,
             applied,
             Receipt.evaluation_id.is_not(None),
+            Image.facts,
         )
         .join(Image, Image.id == Evaluation.image_id)
         .join(SpecVersion, SpecVersion.id == Evaluation.spec_version_id)

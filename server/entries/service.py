@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
-from contract.entries import EntryDetailsOut, SharedImageOut
+from contract.entries import EntryDetailsOut, SharedCheckpointOut, SharedImageOut
 from contract.events import Subject
 from contract.ids import TeamId
+from contract.images import CheckpointState
 from contract.problems import ErrorCode
 from server.accounts.principals import User
 from server.amendments.service import amendments
@@ -103,6 +104,7 @@ def entry_details(
         disclaimer=found.disclaimer,
         own=own,
         image=_image(challenge, pairs, private=told.private),
+        checkpoint=_checkpoint(challenge, pairs, private=told.private),
         boards=[board_entry_out(one, row, told) for one, row in pairs],
         hidden=_hidden(challenge, phase, own=own) if told.repeated is None else None,
     )
@@ -149,6 +151,27 @@ def _image(
         return None
     return SharedImageOut(
         tasks=len(digests), images=len(set(digests.values())), digests=digests if private else None
+    )
+
+
+def _checkpoint(
+    challenge: Challenge, pairs: Sequence[tuple[Attempt, Behind]], *, private: bool
+) -> SharedCheckpointOut | None:
+    found = {
+        challenge.spec.boards[one.board].task: behind.facts.checkpoint
+        for one, behind in pairs
+        if not one.differs
+    }
+    if not found or challenge.spec.checkpoint is None:
+        return None
+    declared = [one for one in found.values() if one and one.state is not CheckpointState.NOT_DECLARED]
+    verified = [one.sha256 for one in declared if one.verified]
+    return SharedCheckpointOut(
+        tasks=len(found),
+        declared=len(declared),
+        verified=len(verified),
+        checkpoints=len(set(verified)),
+        of_tasks=found if private else None,
     )
 
 

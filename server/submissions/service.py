@@ -13,6 +13,7 @@ from contract.agreements import Before
 from contract.ids import CaseId, EvaluationId, SubmissionId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
+from evaluator.spec import Challenge as Spec
 from server import events, requests
 from server.accounts.principals import User
 from server.accounts.service import require_scope
@@ -32,6 +33,7 @@ from server.images.service import get_image
 from server.published.service import require_unpublished
 from server.queue.policy import needs_of
 from server.settings import Settings
+from server.submissions.checkpoints import require_checkpoint
 from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
 from server.submissions.rejections import require_none_too_many
@@ -87,9 +89,8 @@ def submit(
     require_accepted(session, user, challenge.id, before=Before.SUBMISSION)
     spec = challenge.spec
     _require_in_time(session, challenge, phase, team=team, images=images, at=at)
-    challenges.require_track(spec, track)
-    for task in images:
-        challenges.require_task(spec, task)
+    _require_known(spec, track, images)
+    require_checkpoint(session, spec, team_id=team.id, track=track, images=images)
     for taken, task in enumerate(images):
         require_none_too_many(session, spec, team_id=team.id, phase=phase, task=task)
         require_attempt(session, spec, team_id=team.id, phase=phase, task=task, track=track, taken=taken)
@@ -111,6 +112,12 @@ def submit(
     _tell(session, submission, actor=user.actor)
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
     return submission, True
+
+
+def _require_known(spec: Spec, track: str, images: Mapping[str, str]) -> None:
+    challenges.require_track(spec, track)
+    for task in images:
+        challenges.require_task(spec, task)
 
 
 def _tell(session: Session, submission: Submission, *, actor: str) -> None:

@@ -130,7 +130,8 @@ def settle_valid(
 ) -> Image:
     """The upload is READY and its image can be submitted; the archive goes after the commit.
 
-    The same image uploaded twice by a team is one image, also if it was removed meanwhile.
+    The same image uploaded twice by a team is one image, also if it was removed meanwhile; what the newest check found
+    of it is kept.
 
     Raises:
         Conflict: the lease was lost to another checker.
@@ -142,7 +143,9 @@ def settle_valid(
         team_id=upload.team_id, upload_id=upload.id, digest=facts.digest, facts=facts, size=facts.size
     )
     session.execute(
-        new.on_conflict_do_update(index_elements=["team_id", "digest"], set_={"removed_at": None})
+        new.on_conflict_do_update(
+            index_elements=["team_id", "digest"], set_={"removed_at": None, "facts": facts}
+        )
     )
     upload.image = facts.digest
     upload.code = upload.message = None

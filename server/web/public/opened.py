@@ -3,7 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contract.entries import BoardEntryOut, EntryDetailsOut, RepeatedRunsOut, ScoredWithOut
+from contract.entries import (
+    BoardEntryOut,
+    EntryDetailsOut,
+    RepeatedRunsOut,
+    ScoredWithOut,
+    SharedCheckpointOut,
+)
 from contract.leaderboard import Marks
 from evaluator.spec import Challenge as Spec
 from evaluator.verdicts import HINTS, fault_of
@@ -113,9 +119,29 @@ def _marks(behind: EntryDetailsOut) -> Iterator[Mark]:
             "good" if alone else "",
             "Whether its entries on this track run the same container image",
         )
+    if behind.checkpoint is not None:
+        yield _checkpoint(behind.checkpoint)
     runs = [one.repeated for one in behind.boards if one.repeated is not None]
     if runs:
         yield _repeated(runs)
+
+
+def _checkpoint(found: SharedCheckpointOut) -> Mark:
+    """Whether the images hold one pretrained checkpoint, over all tasks that count."""
+    said, of = (
+        "The pretrained checkpoint that the images declare, as their check found it",
+        plural(found.tasks, "task"),
+    )
+    if found.one_for_all:
+        return Mark(
+            "checkpoint verified" if found.tasks == 1 else f"one checkpoint for all {of}", "good", said
+        )
+    if not found.declared:
+        return Mark("checkpoint not declared", "", said)
+    if found.checkpoints > 1:
+        return Mark(f"{found.checkpoints} checkpoints, {of}", "warn", said)
+    what = "verified" if found.verified < found.declared else "declared"
+    return Mark(f"checkpoint {what} for {getattr(found, what)} of {of}", "warn", said)
 
 
 def _repeated(runs: Sequence[RepeatedRunsOut]) -> Mark:
