@@ -14,7 +14,7 @@ def upgrade() -> None:
     """Applies it."""
     op.create_table(
         "score_workers",
-        sa.Column("name", sa.Text(), primary_key=True),
+        sa.Column("name", sa.String(), primary_key=True),
         sa.Column("challenges", JSONB(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     )
