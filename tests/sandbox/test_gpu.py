@@ -3,6 +3,7 @@
 What a GPU computes, and what its real driver does, is not tried here.
 """
 
+import importlib.util
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -171,7 +172,7 @@ def test_the_doctor_says_what_holds_for_each_gpu_and_what_was_not_checked(
     nvidia: StandIn, reached: tuple[Engine, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", reached[1])
-    monkeypatch.setattr(gpu_check.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     nvidia.change(FIRST, errors=1)
     ails, facts, container, computed = gpu_check.gpu_findings("docker")
     assert ails.state is FindingState.FAIL
