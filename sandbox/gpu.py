@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -14,29 +15,55 @@ _TOOL = "nvidia-smi"
 _EVERY_MS = 500
 _SECONDS = 30.0  # a driver that lost a GPU may never answer
 _MIB = 2**20
+_CELLS = 4
+_CUDA = re.compile(r"CUDA Version\s*:\s*(\d+\.\d+)")
 
 
 @dataclass(frozen=True)
 class InstalledGpu:
-    """One NVIDIA GPU as its driver names it; memory in bytes, 0 where the driver tells no number."""
+    """One NVIDIA GPU as its driver names it; memory in bytes, 0 where the driver tells no number.
+
+    `cuda` is the newest version of CUDA that the driver supports, empty where it does not say.
+    """
 
     uuid: str
     memory: int
     model: str
     driver: str
+    cuda: str = ""
 
 
 def gpus() -> list[InstalledGpu]:
-    """Each NVIDIA GPU the driver knows; none where there is no driver, or it does not answer."""
+    """Each NVIDIA GPU the driver knows; none where there is no driver, or it does not answer.
+
+    A GPU that fell off the bus is left out; the others are told all the same.
+    """
     if shutil.which(_TOOL) is None:
         return []
-    query = [_TOOL, "--query-gpu=uuid,memory.total,name,driver_version", "--format=csv,noheader,nounits"]
+    query = ("--query-gpu=uuid,memory.total,name,driver_version", "--format=csv,noheader,nounits")
+    lines = [[cell.strip() for cell in line.split(",")] for line in _said(*query).splitlines()]
+    rows = [cells for cells in lines if len(cells) == _CELLS]
+    cuda = _CUDA.search(_said("-q", "-d", "MEMORY")) if rows else None
+    newest = cuda[1] if cuda else ""
+    return [
+        InstalledGpu(uuid, peak([memory]) or 0, model, driver, newest) for uuid, memory, model, driver in rows
+    ]
+
+
+def found(uuid: str | None) -> InstalledGpu | None:
+    """The GPU of this number, or None."""
+    return next((gpu for gpu in gpus() if gpu.uuid == uuid), None) if uuid is not None else None
+
+
+def _said(*arguments: str) -> str:
+    """What the tool writes, also where it ends with an error because of one GPU; nothing where it does not answer."""
     try:
-        answer = subprocess.run(query, capture_output=True, text=True, check=True, timeout=_SECONDS)
+        answer = subprocess.run(
+            [_TOOL, *arguments], capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
     except (OSError, subprocess.SubprocessError):
-        return []
-    rows = [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines() if line.strip()]
-    return [InstalledGpu(uuid, peak([memory]) or 0, model, driver) for uuid, memory, model, driver in rows]
+        return ""
+    return answer.stdout
 
 
 def peak(lines: Iterable[str]) -> int | None:

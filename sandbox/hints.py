@@ -10,6 +10,10 @@ NETWORK = (
     "Put what it downloads into the image."
 )
 SHARED_MEMORY = "The log looks as if /dev/shm was too small: use fewer or smaller data-loader workers."
+CUDA = (
+    "The log looks as if the program's CUDA was newer than the driver of the platform supports: build the image with "
+    "an older CUDA, or a PyTorch built for one."
+)
 # Bounded between two words: a container writes the log, and one line may be all of it.
 _HINTS = (
     (
@@ -22,6 +26,12 @@ _HINTS = (
         SHARED_MEMORY,
         r"insufficient shared memory|/dev/shm[^\n]{0,300}no space left|no space left[^\n]{0,300}/dev/shm"
         r"|unable to (?:open|allocate|write to) shared memory|shared memory[^\n]{0,300}no space left",
+    ),
+    (
+        CUDA,
+        r"cuda driver version is insufficient|nvidia driver on your system is too old"
+        r"|provided ptx was compiled with an unsupported toolchain|cudaerrorinsufficientdriver"
+        r"|forward compatibility was attempted on non supported hw",
     ),
 )
 

@@ -1,6 +1,8 @@
 """From how a container ended to its verdict: a cause outranks its symptom, a valid output outranks both."""
 
 from evaluator.verdicts import HINTS, Fault, Verdict
+from sandbox.hints import hints
+from sandbox.parse import Checked
 from sandbox.start import not_started
 from sandbox.watch import Ending, Killed
 
@@ -48,3 +50,12 @@ def cause(ending: Ending, verdict: Verdict) -> Verdict:
             of_output = fault is Fault.DISK_FULL and ending.output_full and not ending.disk_over
             return Verdict(fault, OUTPUT_FULL if of_output else HINTS[fault], warnings=verdict.warnings)
     return verdict
+
+
+def detail(verdict: Verdict, checked: Checked | None, log: str) -> str:
+    """What whoever may read the log of a failed case wants to know besides."""
+    if verdict.valid:
+        return ""
+    if checked is not None and verdict.check is checked.verdict.check is not None:
+        return checked.detail
+    return " ".join(hints(log))

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
-from sandbox import accounts, collect, disks, judge, options, parse, start
+from sandbox import accounts, collect, disks, gpu_state, judge, options, parse, start
 from sandbox.cgroups import Cgroup
 from sandbox.disks import BoundedDisk
 from sandbox.engine import Engine, translate
 from sandbox.engines import EngineRefused, EngineSlow, EngineTrouble
 from sandbox.faults import EngineFault
-from sandbox.hints import hints
 from sandbox.jobs import CaseJob, CaseOutcome
 from sandbox.watch import Ending, Watch
 
@@ -126,6 +125,8 @@ def conclude(case: PreparedCase) -> CaseOutcome:
         if verdict is None:
             checked = _check(case)
             verdict = judge.cause(ending, checked.verdict)
+        if not verdict.valid:
+            gpu_state.blame(case.job.slot.gpu_uuid)
         late = ending.overran and verdict.valid
         if ending.overran:
             verdict = judge.too_late(verdict)
@@ -133,16 +134,7 @@ def conclude(case: PreparedCase) -> CaseOutcome:
             verdict = replace(verdict, warnings=(*verdict.warnings, judge.CHILD_KILLED))
     kept = checked.output if checked is not None and verdict.valid else None
     outcome = _outcome(case, verdict, output=kept, ending=ending, log=log)
-    return replace(outcome, late=late, detail=_detail(verdict, checked, log))
-
-
-def _detail(verdict: Verdict, checked: parse.Checked | None, log: str) -> str:
-    """What whoever may read the log of a failed case wants to know besides."""
-    if verdict.valid:
-        return ""
-    if checked is not None and verdict.check is checked.verdict.check is not None:
-        return checked.detail
-    return " ".join(hints(log))
+    return replace(outcome, late=late, detail=judge.detail(verdict, checked, log))
 
 
 def remove(case: PreparedCase) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.hints import NETWORK, SHARED_MEMORY, hints
+from sandbox.hints import CUDA, NETWORK, SHARED_MEMORY, hints
 
 LOGS = {
     "requests": "urllib3.exceptions.NameResolutionError: <HTTPSConnection(host='huggingface.co', port=443)>: Failed to "
@@ -31,6 +31,18 @@ def test_who_asks_for_another_machine_is_told_that_there_is_none(log: str) -> No
 @pytest.mark.parametrize("log", SHARED.values(), ids=SHARED)
 def test_who_runs_out_of_shared_memory_is_told_of_it(log: str) -> None:
     assert hints(log) == (SHARED_MEMORY,)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "CUDA driver version is insufficient for CUDA runtime version",
+        "RuntimeError: The NVIDIA driver on your system is too old (found version 11040).",
+        "the provided PTX was compiled with an unsupported toolchain.",
+    ],
+)
+def test_who_brings_a_newer_cuda_than_the_driver_supports_is_told_of_it(log: str) -> None:
+    assert hints(f"Traceback\n{log}\n") == (CUDA,)
 
 
 @pytest.mark.parametrize(

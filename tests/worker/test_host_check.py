@@ -16,6 +16,8 @@ from pydantic import SecretStr
 from evaluator.spec import Limits
 from sandbox import options
 from sandbox.conformance import limits
+from tests.sandbox.nvidia import FIRST, SECOND, StandIn
+from worker.run import host_check
 from worker.run.config import RunConfig
 from worker.run.host import HostFolder
 from worker.run.host_check import HostCheck, Unfit
@@ -136,6 +138,29 @@ def test_a_server_that_does_not_answer_is_told_later(
     assert not check.passes()
     assert not check.passes()
     assert len(server[0].told) == 2
+
+
+def test_a_gpu_that_fails_takes_its_slot_out_until_it_answers_again(
+    make_check: Callable[..., HostCheck],
+    server: tuple[type[_Server], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    well = StandIn(tmp_path / "nvidia")
+    monkeypatch.setenv("PATH", f"{well.bin}:/usr/sbin:/usr/bin:/sbin:/bin")
+    monkeypatch.setattr(host_check, "_GPU_AGAIN", 0.0)
+    monkeypatch.setattr(HostCheck, "_of_engine", lambda self, modes: (None, 3600.0))
+    check, other = make_check(gpu_uuid=FIRST), make_check("run-2", gpu_uuid=SECOND)
+    assert check.passes()
+    well.change(FIRST, lost=True)
+    assert not check.passes()
+    assert not check.passes()
+    assert other.passes(), "the host's other GPU is well"
+    well.change(FIRST, lost=False)
+    assert check.passes()
+    told = [unfit for path, unfit in server[0].told if path.endswith("run-1")]
+    assert told == [None, told[1], None]
+    assert f"GPU {FIRST} does not answer its driver" in told[1]
 
 
 def test_every_slot_of_a_host_has_a_user_of_its_own_and_keeps_it(tmp_path: Path) -> None:

@@ -342,7 +342,8 @@ def test_a_slot_tells_the_model_of_its_gpu_and_each_receipt_names_it(
     tool = tmp_path / "bin" / "nvidia-smi"
     tool.parent.mkdir()
     tool.write_text(
-        "#!/bin/sh\necho 'GPU-0, 81559, NVIDIA H100, 570.1'; echo 'GPU-1, 143771, NVIDIA H200, 570.1'\n"
+        "#!/bin/sh\n[ $1 = -q ] && { echo 'CUDA Version  : 12.8'; exit; }\n"
+        "echo 'GPU-0, 81559, NVIDIA H100, 570.1'; echo 'GPU-1, 143771, NVIDIA H200, 570.1'\n"
     )
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
@@ -354,4 +355,5 @@ def test_a_slot_tells_the_model_of_its_gpu_and_each_receipt_names_it(
     client.close()
     assert [offer.gpu_model for offer in lab.slots] == ["NVIDIA H200"]
     named = {"uuid": "GPU-1", "memory": 143771 * 2**20, "model": "NVIDIA H200", "driver": "570.1"}
+    named["cuda"] = "12.8"
     assert lab.finished[case].receipt["gpu"] == named

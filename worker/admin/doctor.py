@@ -47,6 +47,9 @@ def doctor(
     conformance: Annotated[
         bool, typer.Option("--conformance", help="Try every act that a container is denied, and the canary.")
     ] = False,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Look at each GPU, give it to a container, and compute on it.")
+    ] = False,
     profile: Annotated[
         Profile | None, typer.Option(help="Only this profile of the conformance suite.")
     ] = None,
@@ -60,7 +63,12 @@ def doctor(
         from worker.admin._conformance import show_conformance  # it needs everything that runs a case
 
         raise typer.Exit(show_conformance(profile, as_json, engine_kind))
-    findings = examine(data.absolute() if data else data_directory(), port, engine_kind)
+    if gpu:
+        from worker.admin.gpu_check import gpu_findings  # it needs everything that runs a case
+
+        findings = gpu_findings(engine_kind)
+    else:
+        findings = examine(data.absolute() if data else data_directory(), port, engine_kind)
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:

@@ -26,6 +26,7 @@ from sandbox import conformance
 from sandbox.conformance import Result
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
+from sandbox.gpu_state import ailing
 from sandbox.jobs import Slot
 from sandbox.options import RUNTIMES
 from worker.run.config import RunConfig
@@ -36,6 +37,7 @@ _log = structlog.get_logger()
 _HOLDS = 24 * 3600.0
 _AGAIN = 60.0
 _ENGINE_AGAIN = 15.0
+_GPU_AGAIN = 10.0
 _NAMED = 5
 _Setting = tuple[str, str]
 """A profile and a runtime."""
@@ -53,6 +55,8 @@ class HostCheck:
 
     def __init__(self, config: RunConfig, host: HostFolder, slot: Slot, client: LeaseClient) -> None:
         self._only, self._host, self._client = config.runtime, host, client
+        self._gpu, self._gpu_until = slot.gpu_uuid, 0.0
+        self._gpu_ails: str | None = None
         # The suite does not know what a GPU's toolkit puts into a container.
         self._slot = replace(slot, gpu_uuid=None)
         self._folder = host.root / "conformance"
@@ -69,12 +73,34 @@ class HostCheck:
         return time.time() >= self._until
 
     def passes(self) -> bool:
-        """Whether the slot may take work. Examines the host at the first call and then daily."""
-        if self.is_due:
+        """Whether the slot may take work. Examines the host at the first call and then daily, a GPU every few seconds.
+
+        A GPU that fails takes its slot out for as long as it does.
+        """
+        self._look_at_gpu()
+        if self._gpu_ails is None and self.is_due:
             self._settle(*self._of_engine(self._modes))
         if not self._told:
             self._say()
-        return self._unfit is None
+        return self._why_not is None
+
+    @property
+    def _why_not(self) -> str | None:
+        return self._gpu_ails or self._unfit
+
+    def _look_at_gpu(self) -> None:
+        if self._gpu is None or time.time() < self._gpu_until:
+            return
+        before, self._gpu_ails = self._gpu_ails, ailing(self._gpu)
+        self._gpu_until = time.time() + _GPU_AGAIN
+        if self._gpu_ails == before:
+            return
+        self._told = False
+        if self._gpu_ails is None:
+            _log.info("gpu_answers_again", gpu=self._gpu)
+            self._client.look_at_gpu()
+        else:
+            _log.error("gpu_fails", gpu=self._gpu, why=self._gpu_ails)
 
     def require(self, limits: Limits) -> None:
         """Return if the profile and the runtime of these limits have passed, now or within the last day.
@@ -173,7 +199,7 @@ class HostCheck:
 
     def _say(self) -> None:
         try:
-            self._client.report(self._unfit)
+            self._client.report(self._why_not)
             self._told = True
         except httpx.HTTPError as error:
             _log.warning("fitness_not_told", error=type(error).__name__)

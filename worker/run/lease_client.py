@@ -28,7 +28,7 @@ from contract.leases import (
 from evaluator.terminal import in_line
 from evaluator.verdicts import PlatformFault
 from sandbox import disks
-from sandbox.gpu import InstalledGpu, gpus
+from sandbox.gpu import InstalledGpu, found
 from sandbox.jobs import CaseOutcome
 from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
@@ -81,7 +81,7 @@ class LeaseClient:
     """The calls of one slot. Connection failures raise httpx.TransportError; the caller decides what they mean."""
 
     def __init__(self, config: RunConfig, slot: str) -> None:
-        self._gpu = next((gpu for gpu in gpus() if gpu.uuid == config.slot_gpu), None)
+        self._slot_gpu, self._gpu = config.slot_gpu, found(config.slot_gpu)
         self._offer = offer_of(config, slot, self._gpu)
         self._draining: str | None = None
         token = config.worker_token
@@ -132,6 +132,12 @@ class LeaseClient:
         if why != self._draining:
             self._draining = why
             _log.warning("slot_drains", why=in_line(why[:500])) if why else _log.info("slot_resumed")
+
+    def look_at_gpu(self) -> None:
+        """Has the driver asked anew for what offers and receipts say of the slot's GPU: it answers again."""
+        self._gpu = found(self._slot_gpu)
+        if self._gpu is not None:
+            self._offer = self._offer.model_copy(update={"gpu_model": self._gpu.model[:_MOST_NAME]})
 
     def offer(self, runtimes: Sequence[str]) -> None:
         """The container runtimes that lease requests name from now on."""
