@@ -220,7 +220,7 @@ def bill(folder: Path, version: str, commit: str) -> None:
 
 def seal(folder: Path) -> None:
     """SHA256SUMS of every file, as sha256sum writes it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / SUMS)
     lines = [f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     (folder / SUMS).write_text("".join(lines))
 
