@@ -10,8 +10,21 @@ TRAINING := .cache/training
 EXTRAS := client server worker embedded parquet demo dev
 ARGS ?=
 
+# What a bundle installed asks no network. With PROCTOR_WHEELS=FOLDER packages come from there alone, such as a bundle's.
+ifneq ($(PROCTOR_WHEELS)$(wildcard .offline),)
+export PROCTOR_OFFLINE := 1
+endif
+REQUIREMENTS := requirements.lock
+ifneq ($(PROCTOR_WHEELS),)
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(PROCTOR_WHEELS) baseline_model/wheels)
+REQUIREMENTS := $(or $(wildcard $(PROCTOR_WHEELS)/requirements.txt),requirements.lock)
+endif
+NO_PACKAGES := { echo "Packages could not be had. Without a network: make setup PROCTOR_WHEELS=FOLDER, such as" \
+	"wheels/ of a bundle; see docs/operations.md, Without a network." >&2; exit 1; }
+
 .DEFAULT_GOAL := help
-.PHONY: help setup engine podman squashfs browser proxies slurm third-party torch demo up test test-long check bench mutants evaluator-wheel release train lock clean
+.PHONY: help setup engine podman squashfs browser proxies slurm third-party torch demo up test test-long check bench mutants evaluator-wheel release bundle train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -83,6 +96,10 @@ release: setup ## wheels, requirements, what they stand on and checksums in dist
 	@$(BIN)/python -m scripts.third_party --strict
 	$(BIN)/python -m scripts.release $(ARGS)
 
+bundle: setup engine ## one archive that installs where there is no network (ARGS="--image NAME" takes more images)
+	@$(BIN)/python -m scripts.third_party --strict
+	$(BIN)/python -m scripts.bundle $(ARGS)
+
 train: setup torch $(TRAINING) ## make the baseline's checkpoint again, from synthetic scans
 	$(BIN)/python -m baseline_model.train $(TRAINING) $(ARGS)
 
@@ -111,13 +128,13 @@ $(VENV)/bin/python:
 	scripts/venv $(VENV)
 
 $(LOCKED): requirements.lock | $(VENV)/bin/python
-	$(PIP) install --quiet --requirement requirements.lock
+	@$(PIP) install --quiet --requirement $(REQUIREMENTS) || $(NO_PACKAGES)
 	@touch $@
 
 $(PROJECT): pyproject.toml $(LOCKED)
-	$(PIP) install --quiet --no-deps --editable .
+	@$(PIP) install --quiet --no-deps --editable . || $(NO_PACKAGES)
 	@touch $@
 
 $(TORCH): $(LOCKED)
-	$(PIP) install --quiet torch==$(TORCH_VERSION)
+	@$(PIP) install --quiet torch==$(TORCH_VERSION) || $(NO_PACKAGES)
 	@touch $@

@@ -4,11 +4,15 @@ Which packages follow from which stands in what this environment has installed, 
 the document is the same for the same lock.
 """
 
+import email
+import email.message
+import hashlib
 import importlib.metadata
 import json
 import re
 import tomllib
 import uuid
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +34,11 @@ def bill(root: Path, version: str, commit: str) -> str:
     Raises:
         KeyError: a package is not in requirements.lock.
     """
+    return document(version, commit, [*_packages(root), *of_scripts(root)])
+
+
+def document(version: str, commit: str, found: Iterable[dict[str, Any]]) -> str:
+    """A document of these components, for the platform at a commit."""
     name = f"pkg:pypi/proctor@{version}"
     platform = {
         "type": "application",
@@ -40,8 +49,7 @@ def bill(root: Path, version: str, commit: str) -> str:
         "licenses": [{"license": {"id": "Apache-2.0"}}],
         "properties": [{"name": "commit", "value": commit}],
     }
-    found = [*_packages(root), *_scripts(root)]
-    document = {
+    told = {
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -50,7 +58,7 @@ def bill(root: Path, version: str, commit: str) -> str:
         "metadata": {"component": platform},
         "components": sorted(found, key=lambda one: str(one["purl"])),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
 def _packages(root: Path) -> Iterator[dict[str, Any]]:
@@ -73,7 +81,33 @@ def _packages(root: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def _scripts(root: Path) -> Iterator[dict[str, Any]]:
+def of_wheel(path: Path) -> dict[str, Any]:
+    """The package that a wheel holds, by what the wheel says of itself."""
+    with zipfile.ZipFile(path) as packed:
+        inside = next(name for name in packed.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
+        about = email.message_from_bytes(packed.read(inside))
+    name, licence = canonicalize_name(about["Name"]), _licence(about)
+    purl = f"pkg:pypi/{name}@{about['Version']}"
+    return {
+        "type": "library",
+        "bom-ref": f"{purl}#{path.name}",
+        "name": name,
+        "version": about["Version"],
+        "purl": purl,
+        "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(path.read_bytes()).hexdigest()}],
+        **({"licenses": [licence]} if licence else {}),
+    }
+
+
+def of_image(name: str, image_id: str) -> dict[str, Any]:
+    """A container image by its name and the digest of its configuration."""
+    repository, _, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", "latest")
+    purl = f"pkg:docker/{repository}@{image_id.replace(':', '%3A')}?tag={tag}"
+    return {"type": "container", "bom-ref": purl, "name": repository, "version": tag, "purl": purl}
+
+
+def of_scripts(root: Path) -> Iterator[dict[str, Any]]:
+    """The scripts of others that pages use."""
     for script in pinned(root / LOCK):
         if script.tests_only:
             continue
@@ -115,7 +149,7 @@ def _closure(requirements: Iterable[str]) -> set[str]:
     return found
 
 
-def _licence(about: importlib.metadata.PackageMetadata) -> dict[str, Any] | None:
+def _licence(about: importlib.metadata.PackageMetadata | email.message.Message) -> dict[str, Any] | None:
     for expression in about.get_all("License-Expression") or ():
         return {"expression": expression}
     classified = [

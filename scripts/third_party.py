@@ -117,6 +117,15 @@ def from_folder(folder: Path) -> Callable[[Pinned], bytes]:
     return read
 
 
+def nowhere(script: Pinned) -> bytes:
+    """Asks no network.
+
+    Raises:
+        NotFetched: always.
+    """
+    raise NotFetched(f"no network is asked (PROCTOR_OFFLINE); bring {script.archive} along: --from FOLDER")
+
+
 def from_registry(script: Pinned) -> bytes:
     """The archive as npm fetches it, else over HTTP.
 
@@ -206,7 +215,8 @@ def main(argv: Sequence[str], root: Path) -> int:
     parser.add_argument("--strict", action="store_true", help="a script that cannot be had is an error")
     options = parser.parse_args(argv)
     scripts = pinned(root / LOCK)
-    archive = from_folder(options.source) if options.source else from_registry
+    offline = nowhere if os.environ.get("PROCTOR_OFFLINE") else from_registry
+    archive = from_folder(options.source) if options.source else offline
     missing = 0
     for script in scripts:
         if script.tests_only and not options.tests:

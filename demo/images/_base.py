@@ -7,6 +7,7 @@ plus wheels. Nothing in an image depends on which way it was made.
 import hashlib
 import json
 import logging
+import os
 import shutil
 import subprocess
 import tempfile
@@ -39,7 +40,8 @@ def ensure_base(engine_cli: str = "docker") -> str:
     Takes milliseconds when the image is there, else one to two minutes. Two processes may call it at once.
 
     Raises:
-        BaseUnavailableError: neither the public image nor Debian's packages can be had here.
+        BaseUnavailableError: neither the public image nor Debian's packages can be had here, or with
+            PROCTOR_OFFLINE: it is not there.
     """
     tag = base_tag()
     with locked("base"):
@@ -54,6 +56,11 @@ def _has(engine_cli: str, tag: str) -> bool:
 
 
 def _build(engine_cli: str, tag: str) -> None:
+    if os.environ.get("PROCTOR_OFFLINE"):
+        raise BaseUnavailableError(
+            f"{engine_cli} has no image {tag}, and no network is asked for it. It is in the bundle that was "
+            "installed: `./install --offline --to` with the same folder loads it again."
+        )
     with tempfile.TemporaryDirectory(prefix="proctor-base-") as scratch:
         folder = Path(scratch)
         folder.chmod(0o755)  # debootstrap's unprivileged downloader has to read below it
