@@ -38,19 +38,19 @@ def announce(session: Session, name: str, challenges: Collection[str]) -> None:
 
 def unserved(session: Session) -> list[Unserved]:
     """Challenges that wait for a score worker, or would: while none is there at all, only those that wait."""
-    there = select(ScoreWorker.challenges).where(ScoreWorker.seen_at > func.now() - PRESENT)
-    told = session.scalars(there).all()
-    if any(not names for names in told):
-        return []
-    served = {name for names in told for name in names}
+    there = select(func.jsonb_agg(ScoreWorker.challenges)).where(ScoreWorker.seen_at > func.now() - PRESENT)
     scoring = and_(Evaluation.challenge_id == Challenge.id, Evaluation.status == EvaluationStatus.SCORING)
     rows = session.execute(
-        select(Challenge.slug, func.count(Evaluation.id))
+        select(Challenge.slug, func.count(Evaluation.id), there.scalar_subquery())
         .outerjoin(Evaluation, scoring)
         .group_by(Challenge.slug)
         .order_by(Challenge.slug)
-    )
-    return [Unserved(slug, count) for slug, count in rows if slug not in served and (count or told)]
+    ).all()
+    told: list[list[str]] = (rows[0][2] or []) if rows else []
+    if any(not names for names in told):
+        return []
+    served = {name for names in told for name in names}
+    return [Unserved(slug, count) for slug, count, _ in rows if slug not in served and (count or told)]
 
 
 def sentences(found: Collection[Unserved]) -> Iterator[str]:

@@ -96,7 +96,7 @@ def test_a_task_s_own_limits_and_an_overlay_s_are_held_to_the_same_bounds() -> N
     )
     own += " output: 4m, disk: 4m, processes: 2, image: 1m}\n"
     said = refused(changed("    call: [python, /app/predict.py]\n", own))
-    assert "challenge.yaml:35: tasks.task1.limits.memory: 64 bytes" in said
+    assert "challenge.yaml:36: tasks.task1.limits.memory: 64 bytes" in said
     assert refused(TEXT, "limits:\n  memory: 64\n").startswith("overlay.yaml:2: limits.memory: 64 bytes")
 
 

@@ -29,6 +29,7 @@ from server.settings import Settings
 from server.storage.sweep import sweep as sweep_all
 from server.tables import open_database
 from server.uploads.service import expire_uploads
+from server.wakeups import wake_checkers, wake_score_workers
 from worker.app import make_app
 from worker.score.consignments import work_off
 from worker.score.evaluations import score_waiting
@@ -177,3 +178,6 @@ def _ready(**_: Any) -> None:
         checks_at_once=_checks().width,
         challenges=", ".join(settings().scores_challenges) or "all",
     )
+    # What was sent before this worker listened reached the others alone, and they may leave it to this one.
+    wake_score_workers(settings().redis_url)
+    wake_checkers(settings().redis_url)
