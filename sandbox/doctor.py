@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox import cgroups, podman_bounds
+from sandbox import apptainer_bounds, cgroups, podman_bounds
 from sandbox.engine import Engine
 from sandbox.findings import BoundFinding, Level
 
@@ -25,6 +25,9 @@ def report(engine: Engine) -> list[BoundFinding]:
         EngineFault: the engine does not answer.
     """
     info = engine.info()
+    if engine.raw.kind == "apptainer":
+        found = (_platform, _core_dumps, _counters, _space)
+        return [check(engine, info) for check in found] + apptainer_bounds.findings(engine)
     checks: tuple[Callable[[Engine, dict[str, Any]], BoundFinding], ...] = (
         _platform,
         _image_store,

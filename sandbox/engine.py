@@ -51,10 +51,9 @@ class Engine:
         engine's directories; by default it does where it can.
         """
         with translate("connecting"):
-            engine = cls(
-                connect(kind, timeout=timeout),
-                privileged=disks.supported() if privileged is None else privileged,
-            )
+            raw = connect(kind, timeout=timeout)
+            wanted = disks.supported() if privileged is None else privileged
+            engine = cls(raw, privileged=wanted and raw.takes_disks)
         if engine.raw.needs_root and not engine.privileged:
             engine.close()
             name = engine.raw.kind.capitalize()

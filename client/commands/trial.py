@@ -31,7 +31,9 @@ def try_image(
     first: Annotated[int | None, typer.Option(min=1, help="Only so many cases.")] = None,
     engine: Annotated[
         str | None,
-        typer.Option(envvar="PROCTOR_ENGINE", metavar="docker|podman", help="What runs it, if not Docker."),
+        typer.Option(
+            envvar="PROCTOR_ENGINE", metavar="docker|podman|apptainer", help="What runs it, if not Docker."
+        ),
     ] = None,
 ) -> None:
     """Run an image on public cases of this machine with the worker's own code and limits.

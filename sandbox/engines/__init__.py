@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from sandbox.engines._errors import EngineRefused, EngineSilent, EngineSlow, EngineTrouble
 from sandbox.engines._protocol import Attached, ContainerEngine, ContainerState, ListedContainer, PathStat
+from sandbox.engines.apptainer import ApptainerEngine
 from sandbox.engines.docker import DockerEngine
 from sandbox.engines.podman import PART, PodmanEngine
 
@@ -17,6 +18,7 @@ class EngineKind(StrEnum):
 
     DOCKER = "docker"
     PODMAN = "podman"
+    APPTAINER = "apptainer"
 
 
 __all__ = [
@@ -46,6 +48,8 @@ def connect(kind: str | None = None, *, timeout: int = 60) -> ContainerEngine:
     kind = kind or os.environ.get(SETTING) or EngineKind.DOCKER
     if kind not in list(EngineKind):
         raise EngineSilent(f"there is no engine {kind!r}: {SETTING} is one of {', '.join(EngineKind)}")
+    if kind == EngineKind.APPTAINER:
+        return ApptainerEngine.connect(timeout=timeout)
     if kind == EngineKind.PODMAN:
         return PodmanEngine.connect(timeout=timeout)
     docker = DockerEngine.connect(timeout=timeout)

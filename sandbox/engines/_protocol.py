@@ -66,6 +66,8 @@ class ContainerEngine(Protocol):
     """What it is called where a person chooses it."""
     needs_root: bool
     """Whether bounds hold only where this process makes disks and reads control groups."""
+    takes_disks: bool
+    """Whether disks and control groups that root makes here can be given to its containers."""
     timeout: float
 
     def close(self) -> None:

@@ -1,6 +1,8 @@
 """A real engine, one image that can do everything wrong, and one case to do it on."""
 
 import gc
+import os
+import shutil
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -42,14 +44,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An engine of this machine; without Podman its tests say that it was not tried (`make podman` brings it)."""
+    if request.param == "apptainer":
+        request.getfixturevalue("standin")
     fails = "" if request.param == "docker" else _fails(request.param)
     with warnings.catch_warnings(action="ignore"):
         gc.collect()  # docker-py leaves a refused socket to the collector, which warns about it
     if fails:
-        pytest.skip(f"Podman was not tried: {fails}")
+        pytest.skip(f"{request.param.capitalize()} was not tried: {fails}")
     engine = Engine.connect(request.param)
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="session")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a stand-in for Apptainer, the first of this process's programs; it needs bubblewrap."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("Apptainer's stand-in was not tried: there is no bubblewrap")
+    top = tmp_path_factory.mktemp("apptainer")
+    shutil.copy(Path(__file__).with_name("standins") / "apptainer", top)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{top}:{os.environ['PATH']}")
+        patch.setenv("PROCTOR_APPTAINER_DIR", str(top / "store"))
+        yield top
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ from worker.embedded.ports import is_free
 _GB = 10**9
 _DAYS = 14
 _PORT = 8426
-_OLDEST = {"Docker": (20, 10), "Podman": (4, 3)}
+_OLDEST = {"Docker": (20, 10), "Podman": (4, 3), "Apptainer": (1, 3)}
 app = typer.Typer()
 _LEVELS = {"ok": FindingState.OK, "warning": FindingState.WARN, "problem": FindingState.FAIL}
 
@@ -234,7 +234,7 @@ def engine(connect: Callable[[], Engine]) -> Iterator[DoctorFinding]:
 
 
 def engine_version(version: str, name: str = "Docker") -> DoctorFinding:
-    """Docker 20.10 or newer, Podman 4.3 or newer."""
+    """Docker 20.10 or newer, Podman 4.3 or newer, Apptainer 1.3 or newer."""
     oldest = _OLDEST[name]
     numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
     shown = f"{name} {version}"
