@@ -4,6 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -45,15 +47,19 @@ def test_an_old_python_is_refused_with_what_to_type(tmp_path: Path) -> None:
     assert not (tmp_path / "venv").exists()
 
 
-def test_squashfs_tools_that_are_there_are_left_alone_and_missing_ones_named(tmp_path: Path) -> None:
-    found = run("scripts/squashfs")
+@pytest.mark.parametrize(
+    ("script", "package"), [("squashfs", "squashfs-tools"), ("bubblewrap", "bubblewrap")]
+)
+def test_tools_that_are_there_are_left_alone_and_missing_ones_named(
+    script: str, package: str, tmp_path: Path
+) -> None:
+    found = run(f"scripts/{script}")
     assert (found.returncode, found.stderr) == (0, "")
     for tool in ("sh", "id"):
         (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
-    script = str(ROOT / "scripts" / "squashfs")
     for options, code in (((), 1), (("--optional",), 0)):
-        missing = run(script, *options, PATH=str(tmp_path))
-        assert (missing.returncode, "apt-get install squashfs-tools" in missing.stderr) == (code, True)
+        missing = run(str(ROOT / "scripts" / script), *options, PATH=str(tmp_path))
+        assert (missing.returncode, f"apt-get install {package}" in missing.stderr) == (code, True)
 
 
 def test_a_browser_that_is_there_is_taken_and_a_missing_one_named(tmp_path: Path) -> None:
@@ -92,6 +98,7 @@ def test_make_alone_explains_itself() -> None:
 def test_scripts_are_valid_shell() -> None:
     for script in (
         "browser",
+        "bubblewrap",
         "engine",
         "podman",
         "proxies",

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from evaluator.spec import Limits
 from sandbox import options
-from sandbox.conformance import limits
+from sandbox.conformance import Result, limits
 from tests.sandbox.nvidia import FIRST, SECOND, StandIn
 from worker.run import host_check
 from worker.run.config import RunConfig
@@ -105,6 +105,26 @@ def test_a_host_that_fails_takes_no_work_and_says_which_checks(
     assert sentence == "Checks of the sandbox failed on this host (1): processes."
     with pytest.raises(Unfit, match="processes"):
         check.require(limits("compatible", "runc"))
+
+
+def test_checks_are_accepted_by_name_where_no_other_engine_holds_them(tmp_path: Path) -> None:
+    known = {"server_url": "http://server", "worker_token": SecretStr("x"), "worker_dir": tmp_path}
+    config = RunConfig(**known, engine="apptainer", accepted_checks="call filter, masked paths")  # type: ignore[arg-type]
+    assert config.accepted == {"call filter", "masked paths"}
+    with pytest.raises(ValueError, match="on docker every check of the sandbox has to hold"):
+        RunConfig(**known, accepted_checks="call filter")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("accepted", [[], ["masked paths"], ["masked paths", "call filter"]])
+def test_a_check_that_fails_and_was_not_accepted_takes_the_slot_out(
+    accepted: list[str], make_check: Callable[..., HostCheck], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("masked paths", "call filter", "mounts")
+    results = [Result(name, "", name == "mounts", "", "compatible", "runc") for name in names]
+    monkeypatch.setattr(HostCheck, "_examine", lambda *_: results)
+    check = make_check()
+    monkeypatch.setattr(check, "_accepted", frozenset(accepted))
+    assert check.passes() is (len(accepted) == 2)
 
 
 def test_a_runtime_that_the_engine_lacks_makes_a_slot_unfit(

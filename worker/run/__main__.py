@@ -28,7 +28,9 @@ def main(
             help="The slot's name, unique among this host's workers; in a Slurm job or a pod its stem."
         ),
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="docker or podman.", envvar="PROCTOR_ENGINE")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="docker, podman or apptainer.", envvar="PROCTOR_ENGINE")
+    ] = None,
     poll: Annotated[bool, typer.Option("--poll", help="Ask the server for work, without Redis.")] = False,
     until_idle: Annotated[
         str | None, typer.Option(help="End after so long without a case (90s, 10m, 1h); asks the server.")
@@ -49,7 +51,7 @@ def main(
     Set PROCTOR_SERVER_URL, PROCTOR_WORKER_TOKEN and PROCTOR_WORKER_DIR, and REDIS_URL for wake-ups by the broker:
     without it, or with --poll or --until-idle, the worker asks the server. PROCTOR_SLOT_CPUS,
     PROCTOR_SLOT_MEMORY (bytes), PROCTOR_SLOT_CPUSET and PROCTOR_SLOT_GPU (a UUID) say what the slot offers,
-    PROCTOR_ENGINE (docker or podman) what runs containers, PROCTOR_RUNTIME (runc or runsc) under what, and
+    PROCTOR_ENGINE (docker, podman or apptainer) what runs containers, PROCTOR_RUNTIME (runc or runsc) under what, and
     PROCTOR_INPUT_CACHE (bytes) how much of hidden inputs the host keeps: 0 is none. PROCTOR_WORKER_TOKEN_FILE names a
     file with the token instead. In a Slurm job, and in a pod (docs/kubernetes.md), the slots are those of its
     allocation. Exit code 2: a setting is wrong, or the allocation is smaller than it claims; 3: the server does not

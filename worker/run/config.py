@@ -40,6 +40,8 @@ class RunConfig(BaseSettings):
 
     The token may be in a file instead, which is read again once the server refuses what it held.
     `engine` is what runs them: every connection follows the same variable by itself (`sandbox.engines`).
+    `accepted_checks` are names of the sandbox's checks, with commas, that an admin lets fail on this host; of
+    Apptainer alone, for the other engines hold them all.
     `runtime` runs every container where it is set; else each runs under what its challenge asks for, or runc.
     `slot_most` is how many containers it may run at once, one per core unless it is set. `input_cache` bounds the
     inputs that this host keeps, in bytes, `image_cache` its images (half of the engine's disk unless it is set).
@@ -60,7 +62,8 @@ class RunConfig(BaseSettings):
     slot_cpuset: str | None = None
     slot_gpu: str | None = None
     slot_gpu_memory: int = 0
-    engine: Literal["docker", "podman"] = "docker"
+    engine: Literal["docker", "podman", "apptainer"] = "docker"
+    accepted_checks: str = ""
     runtime: Literal["runc", "runsc"] | None = None
     slot_most: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] | None = None
     input_cache: Annotated[int, Field(ge=0)] = 20 * 2**30
@@ -73,6 +76,27 @@ class RunConfig(BaseSettings):
     def most(self) -> int:
         """How many containers the slot would run at once."""
         return self.slot_most or min(MOST_AT_ONCE, max(1, int(self.slot_cpus)))
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """The names of `accepted_checks`."""
+        return frozenset(name.strip() for name in self.accepted_checks.split(",") if name.strip())
+
+    @property
+    def runs_on(self) -> dict[str, str | list[str]]:
+        """What receipts say of it: the engine, and checks that were let fail."""
+        return {
+            "engine": self.engine,
+            **({"accepted_checks": sorted(self.accepted)} if self.accepted else {}),
+        }
+
+    @model_validator(mode="after")
+    def _held_by_others(self) -> Self:
+        if self.accepted and self.engine != "apptainer":
+            raise ValueError(
+                f"PROCTOR_ACCEPTED_CHECKS is for Apptainer: on {self.engine} every check of the sandbox has to hold"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:

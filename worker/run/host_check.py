@@ -55,6 +55,7 @@ class HostCheck:
 
     def __init__(self, config: RunConfig, host: HostFolder, slot: Slot, client: LeaseClient) -> None:
         self._only, self._host, self._client = config.runtime, host, client
+        self._accepted = config.accepted
         self._gpu, self._gpu_until = slot.gpu_uuid, 0.0
         self._gpu_ails: str | None = None
         # The suite does not know what a GPU's toolkit puts into a container.
@@ -151,12 +152,13 @@ class HostCheck:
         if mode[1] not in runtimes(engine):
             return [f"the engine has no runtime {mode[1]}"]
         with self._locked():
-            kept = self._folder / f"{_key(engine, mode)}.json"
+            kept = self._folder / f"{_key(engine, mode, self._accepted)}.json"
             age = time.time() - kept.stat().st_mtime if kept.is_file() else _HOLDS
             if age < _HOLDS:
                 self._passed[mode] = time.time() + _HOLDS - age
                 return []
-            failed = [check.name for check in self._examine(engine, mode) if not check.held]
+            results = self._examine(engine, mode)
+            failed = [check.name for check in results if not check.held and check.name not in self._accepted]
             if not failed:
                 kept.write_text("-".join(mode))
                 self._passed[mode] = time.time() + _HOLDS
@@ -179,7 +181,8 @@ class HostCheck:
         log = _log.bind(profile=mode[0], runtime=mode[1])
         for check in results:
             if not check.held:
-                log.error("check_failed", check=check.name, detail=check.detail)
+                accepted = check.name in self._accepted
+                log.error("check_failed", check=check.name, detail=check.detail, accepted=accepted)
         log.info("host_examined", checks=len(results), seconds=round(time.monotonic() - began, 3))
         return results
 
@@ -210,8 +213,8 @@ def runtimes(engine: Engine) -> list[str]:
     return [name for name in RUNTIMES if name in (engine.host.get("Runtimes") or {})]
 
 
-def _key(engine: Engine, mode: _Setting) -> str:
-    """Names a result: the same engine, kernel, code, profile and runtime give the same key."""
+def _key(engine: Engine, mode: _Setting, accepted: frozenset[str]) -> str:
+    """Names a result: the same engine, kernel, code, profile, runtime and accepted checks give the same key."""
     said = (
         "ServerVersion",
         "KernelVersion",
@@ -226,5 +229,6 @@ def _key(engine: Engine, mode: _Setting) -> str:
     for path in sorted(Path(sandbox.__file__).parent.rglob("*.*")):
         if path.suffix in (".py", ".json"):
             code.update(path.read_bytes())
-    text = json.dumps([known, engine.privileged, sys.version, platform.release(), code.hexdigest(), mode])
+    here = [sys.version, platform.release(), code.hexdigest(), sorted(accepted)]
+    text = json.dumps([known, engine.privileged, *here, mode])
     return hashlib.sha256(text.encode()).hexdigest()[:32]

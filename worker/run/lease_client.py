@@ -73,7 +73,8 @@ def offer_of(config: RunConfig, slot: str, gpu: InstalledGpu | None = None) -> S
         gpu_memory=config.slot_gpu_memory,
         gpu_model=gpu.model[:_MOST_NAME] if gpu else None,
         most=config.most,
-        invoke=disks.supported(),  # between two cases the worker empties what the container may write to
+        # Between two cases the worker empties what the container may write to, and Apptainer keeps none.
+        invoke=disks.supported() and config.engine != "apptainer",
     )
 
 
@@ -82,6 +83,7 @@ class LeaseClient:
 
     def __init__(self, config: RunConfig, slot: str) -> None:
         self._slot_gpu, self._gpu = config.slot_gpu, found(config.slot_gpu)
+        self._runs_on = config.runs_on
         self._offer = offer_of(config, slot, self._gpu)
         self._draining: str | None = None
         token = config.worker_token
@@ -91,7 +93,6 @@ class LeaseClient:
             auth=self.bearer,
             timeout=httpx.Timeout(30, read=120),
         )
-
         self._store = DirectStore(config.blobs_origin)
 
     def close(self) -> None:
@@ -191,6 +192,7 @@ class LeaseClient:
             log=outcome.log,
             receipt={
                 "worker": self._offer.name,
+                **self._runs_on,
                 "exit_code": outcome.exit_code,
                 "oom_killed": outcome.oom_killed,
                 "options": outcome.options,
