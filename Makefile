@@ -11,7 +11,7 @@ EXTRAS := client server worker embedded parquet demo dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine podman squashfs browser proxies slurm third-party torch demo up test test-long check bench mutants evaluator-wheel release train lock clean
+.PHONY: help setup engine podman squashfs browser proxies registry slurm third-party torch demo up test test-long check bench mutants evaluator-wheel release train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -37,6 +37,9 @@ browser: ## Chromium, which the tests of the pages look with (installs it if it 
 proxies: ## nginx and Caddy, which the tests put before the server (installs them if it may)
 	@scripts/proxies
 
+registry: ## a container registry and skopeo, for the tests of pushes (installs them if it may; starts nothing)
+	@scripts/registry
+
 slurm: ## Slurm and munge, for the tests of pilots (installs them if it may; starts nothing)
 	@scripts/slurm
 
@@ -53,7 +56,7 @@ up: setup engine ## run the platform here: database, server, workers (ARGS="--po
 	@$(BIN)/python -m scripts.third_party
 	$(BIN)/python -m worker.admin up $(ARGS)
 
-test: check engine squashfs browser proxies slurm ## lint, types and the tests, on a real engine, database, broker and browser
+test: check engine squashfs browser proxies registry slurm ## lint, types and the tests, on a real engine, database, broker and browser
 	@scripts/podman --optional
 	@$(BIN)/python -m scripts.third_party --tests --strict
 	$(BIN)/python -m pytest --numprocesses 3 $(ARGS)
