@@ -151,6 +151,11 @@ class RegistrySettings(BaseSettings):
         None
     )
 
+    @property
+    def registry_host(self) -> str | None:
+        """The host and port that people push to, which the names of pushed images begin with."""
+        return urlsplit(self.registry_url).netloc if self.registry_url is not None else None
+
     @model_validator(mode="after")
     def _registry_is_whole(self) -> Self:
         if self.registry_url is not None and (self.registry_key is None or self.registry_secret is None):

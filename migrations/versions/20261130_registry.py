@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Applies it."""
-    op.add_column("uploads", sa.Column("pushed", sa.Text(), nullable=True))
+    op.add_column("uploads", sa.Column("pushed", sa.String(), nullable=True))
     op.create_index(
         "ix_uploads_pushed",
         "uploads",

@@ -84,8 +84,13 @@ class Pushed:
             return None
 
     @property
+    def name(self) -> str:
+        """What it was pushed as, NAME:TAG: the file name of its upload."""
+        return f"{self.repository.name}:{self.tag}"
+
+    @property
     def what(self) -> str:
-        """How an upload names it."""
+        """How an upload names its manifest."""
         return f"{self.repository.name}@{self.digest}"
 
 
@@ -145,9 +150,10 @@ def _may_push(session: Session, user: User, team: Team) -> bool:
 def note(session: Session, pushed: Pushed, *, found: bool = False) -> Upload | None:
     """The upload that a push becomes; None where there is nothing to do, or not now.
 
-    A manifest that is on its way, or is an image of the team's, is not taken twice. `found`: somebody looked into the
-    registry and does not know when it was pushed, so what was refused before stays refused. A team that has as many
-    unfinished uploads as it may is waited for: the next look finds the push again.
+    Of one name the newest upload is what was pushed under it last, so the same manifest under another name becomes an
+    upload too, and being told twice changes nothing. `found`: somebody looked into the registry and does not know
+    when it was pushed, so what was refused before stays refused. A team that has as many unfinished uploads as it may
+    is waited for: the next look finds the push again.
     """
     team = session.scalar(
         select(Team).where(Team.id == pushed.repository.team_id).with_for_update(key_share=True)
@@ -161,7 +167,7 @@ def note(session: Session, pushed: Pushed, *, found: bool = False) -> Upload | N
     upload = Upload(
         team_id=team.id,
         user_id=by,
-        filename=f"{pushed.repository.name}:{pushed.tag}",
+        filename=pushed.name,
         pushed=pushed.what,
         sha256=_UNKNOWN_SHA256,
         length=1,
@@ -174,15 +180,26 @@ def note(session: Session, pushed: Pushed, *, found: bool = False) -> Upload | N
     return upload
 
 
+def image_there(session: Session, team_id: TeamId, what: str) -> str | None:
+    """The digest of the team's image that an earlier push of the manifest `what` became, if the team has it still."""
+    ready = select(Upload.image).where(
+        Upload.team_id == team_id, Upload.pushed == what, Upload.status == UploadStatus.READY
+    )
+    image = session.scalar(own(team_id).where(Image.digest.in_(ready)).limit(1))
+    return image.digest if image is not None else None
+
+
 def _known(session: Session, pushed: Pushed, *, found: bool) -> bool:
-    same = session.scalars(
-        select(Upload).where(Upload.team_id == pushed.repository.team_id, Upload.pushed == pushed.what)
-    ).all()
+    team_id = pushed.repository.team_id
+    named = select(Upload).where(
+        Upload.team_id == team_id, Upload.filename == pushed.name, Upload.pushed.is_not(None)
+    )
     if found:
-        return bool(same)
-    ready = [upload.image for upload in same if upload.status is UploadStatus.READY]
-    there = session.scalar(own(pushed.repository.team_id).where(Image.digest.in_(ready)).limit(1))
-    return there is not None or any(upload.status in _OPEN for upload in same)
+        return session.scalar(named.where(Upload.pushed == pushed.what).limit(1)) is not None
+    newest = session.scalar(named.order_by(Upload.id.desc()).limit(1))
+    if newest is None or newest.pushed != pushed.what:
+        return False
+    return newest.status in _OPEN or image_there(session, team_id, pushed.what) is not None
 
 
 def _unfinished(session: Session, team_id: TeamId) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from cryptography import x509
@@ -38,11 +37,6 @@ class Grant:
     actions: tuple[str, ...]
 
 
-def service_of(settings: Settings) -> str:
-    """What the registry is called in tokens: the host and port that people push to."""
-    return urlsplit(settings.registry_url or "").netloc
-
-
 def sign(settings: Settings, subject: str, grants: Sequence[Grant]) -> str:
     """A token for `subject`, which the registry lets do what `grants` say and nothing else.
 
@@ -56,7 +50,7 @@ def sign(settings: Settings, subject: str, grants: Sequence[Grant]) -> str:
     claims = {
         "iss": ISSUER,
         "sub": subject,
-        "aud": service_of(settings),
+        "aud": settings.registry_host,
         "exp": now + LASTS,
         "nbf": now - 10,
         "iat": now,

@@ -12,7 +12,7 @@ from server import events
 from server.database import after_commit
 from server.disk import Room
 from server.errors import Conflict
-from server.registry.service import Repository
+from server.registry.service import Repository, image_there
 from server.uploads import stored
 from server.uploads.files import upload_path
 from server.uploads.models import Upload
@@ -82,6 +82,23 @@ def came(session: Session, upload: Upload, *, length: int, sha256: str) -> None:
     held.check_claim_no += 1
     held.code = held.message = None
     held.move_to(session, UploadStatus.CHECKING, actor=events.PLATFORM)
+
+
+def known(session: Session, upload: Upload) -> str | None:
+    """The image that the same manifest has become already: the upload is READY with it. None where there is none.
+
+    Raises:
+        Conflict: another worker took the upload.
+    """
+    held = _held(session, upload)
+    image = image_there(session, held.team_id, held.pushed or "")
+    if image is not None:
+        held.image = image
+        held.check_lease_until = held.check_not_before = None
+        held.code = held.message = None
+        held.move_to(session, UploadStatus.CHECKING, actor=events.PLATFORM)
+        held.move_to(session, UploadStatus.READY, actor=events.PLATFORM, why=image)
+    return image
 
 
 def wait(session: Session, upload: Upload, code: str, why: str) -> None:

@@ -81,7 +81,10 @@ def _take(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
     path = upload_path(settings.uploads, upload.id)
     try:
         with Remote(settings) as remote:
-            _fetch(sessions, settings, upload, remote)
+            with unit_of_work(sessions) as session:
+                known = takes.known(session, upload)
+            if known is None:
+                _fetch(sessions, settings, upload, remote)
             remote.delete(repository.path, digest)
         log.info("push_taken_over", digest=digest)
         wake_checkers(settings.redis_url)
