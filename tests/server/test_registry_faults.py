@@ -18,6 +18,7 @@ from server.settings import Settings
 from tests.sandbox.archives import LAYER, config, digest
 from tests.server.conftest import Person
 from tests.server.registries import key_in
+from worker.score.images import check_waiting
 from worker.score.pushes import take_pushed
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -61,12 +62,17 @@ def gives(
     url = f"http://127.0.0.1:{server.server_address[1]}"
     own = settings.model_copy(update={"registry_url": url, "registry_key": key_in(tmp_path)})
 
-    def push(manifest: bytes, layer: Answer = (200, {}, LAYER)) -> dict[str, Any]:
+    def push(
+        manifest: bytes, layer: Answer = (200, {}, LAYER), also: bytes = b"", *, checked: bool = False
+    ) -> dict[str, Any]:
         name = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+        served[digest(also)] = (200, {}, also)
         served.update({name: (200, {}, manifest), digest(_CONFIG): (200, {}, _CONFIG), digest(LAYER): layer})
         with unit_of_work(sessions) as session:
             assert note(session, Pushed(Repository(TeamId(UUID(team_id)), "model"), "v1", name)) is not None
         take_pushed(sessions, own)
+        if checked:
+            check_waiting(sessions, own)
         shown: dict[str, Any] = captain.http.get(f"/teams/{team_id}/uploads").json()[0]
         return shown
 
@@ -122,6 +128,15 @@ def test_what_cannot_be_an_image_is_refused_with_a_sentence(
     shown = gives(manifest)
     assert shown["status"] == "rejected"
     assert said in shown["message"]
+
+
+def test_a_layer_that_is_compressed_with_zstd_is_refused_with_a_sentence(
+    gives: Callable[..., dict[str, Any]],
+) -> None:
+    layer = b"\x28\xb5\x2f\xfd" + bytes(100)
+    shown = gives(_manifest(layers=[_descriptor(layer)]), also=layer, checked=True)
+    assert shown["status"] == "rejected"
+    assert "zstd" in shown["message"]
 
 
 def test_of_an_index_the_image_for_amd64_is_fetched_alone(gives: Callable[..., dict[str, Any]]) -> None:
