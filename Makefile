@@ -24,7 +24,7 @@ NO_PACKAGES := { echo "Packages could not be had. Without a network: make setup 
 	"wheels/ of a bundle; see docs/operations.md, Without a network." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine podman squashfs browser proxies slurm third-party torch demo up test test-long check bench mutants evaluator-wheel release bundle train lock clean
+.PHONY: help setup engine podman squashfs browser proxies registry slurm third-party torch demo up test test-long check bench mutants evaluator-wheel release bundle train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -50,6 +50,9 @@ browser: ## Chromium, which the tests of the pages look with (installs it if it 
 proxies: ## nginx and Caddy, which the tests put before the server (installs them if it may)
 	@scripts/proxies
 
+registry: ## a container registry and skopeo, for the tests of pushes (installs them if it may; starts nothing)
+	@scripts/registry
+
 slurm: ## Slurm and munge, for the tests of pilots (installs them if it may; starts nothing)
 	@scripts/slurm
 
@@ -66,7 +69,7 @@ up: setup engine ## run the platform here: database, server, workers (ARGS="--po
 	@$(BIN)/python -m scripts.third_party
 	$(BIN)/python -m worker.admin up $(ARGS)
 
-test: check engine squashfs browser proxies slurm ## lint, types and the tests, on a real engine, database, broker and browser
+test: check engine squashfs browser proxies registry slurm ## lint, types and the tests, on a real engine, database, broker and browser
 	@scripts/podman --optional
 	@scripts/bubblewrap --optional
 	@$(BIN)/python -m scripts.third_party --tests --strict

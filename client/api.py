@@ -168,6 +168,10 @@ class Client(AccountCalls):
         """The images a team has on the server, newest first."""
         return self.get_pages(ImageOut, f"/teams/{team_id}/images", cursor="after", size=_PAGE)
 
+    def uploads(self, team_id: str) -> list[UploadOut]:
+        """A team's latest uploads, newest first."""
+        return self.get_list(UploadOut, f"/teams/{team_id}/uploads")
+
     def upload(self, upload_id: str) -> UploadOut:
         """The state of an upload."""
         return self.get(UploadOut, f"/uploads/{upload_id}")

@@ -27,6 +27,20 @@ def image_id(name: str) -> str | None:
     return inspected.stdout.strip() or None if inspected.returncode == 0 else None
 
 
+def pushed_digests(name: str) -> frozenset[str]:
+    """Digests under which the local engines pushed (or pulled) this image as this name; none where they have none."""
+    repository, digests = name.partition("@")[0], set[str]()
+    slash, colon = repository.rfind("/"), repository.rfind(":")
+    repository = repository[:colon] if colon > slash else repository
+    for program in filter(None, map(shutil.which, ("docker", "podman"))):
+        command = [program, "image", "inspect", "--format", '{{join .RepoDigests " "}}', name]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        for digest in said.stdout.split() if said.returncode == 0 else ():
+            if digest.startswith(f"{repository}@"):
+                digests.add(digest.rpartition("@")[2])
+    return frozenset(digests)
+
+
 @contextmanager
 def saved_image(name: str, advance: Advance = ignore) -> Iterator[Path]:
     """A temporary file with what `docker save NAME` writes; `advance` gets the bytes written so far.

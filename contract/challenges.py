@@ -101,8 +101,12 @@ class ChallengeApplied(Answer):
 
 
 class ChallengeDetail(ChallengeOut):
-    """A challenge with its whole present file and the digest that is its version; the documents that people accept."""
+    """A challenge with its whole present file and the digest that is its version; the documents that people accept.
+
+    registry: host and port that images are pushed to; None where the server has no registry.
+    """
 
     version: str
     spec: dict[str, Any]
     agreements: Annotated[list[AgreementOut], Older([])]
+    registry: Annotated[str | None, Older(None)]

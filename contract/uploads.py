@@ -3,12 +3,15 @@
 from datetime import datetime
 from typing import Annotated
 
-from contract.answers import Answer, Id, OrNewer
+from contract.answers import Answer, Id, Older, OrNewer
 from contract.statuses import UploadStatus
 
 
 class UploadOut(Answer):
-    """An upload and what came of it; `image` is the digest to submit once it is ready."""
+    """An upload and what came of it; `image` is the digest to submit once it is ready.
+
+    `pushed`: NAME@DIGEST of the manifest, of one that came through the registry.
+    """
 
     id: Id
     team_id: Id
@@ -16,6 +19,7 @@ class UploadOut(Answer):
     offset: int
     length: int
     filename: str | None
+    pushed: Annotated[str | None, Older(None)]
     image: str | None
     code: str | None
     message: str | None

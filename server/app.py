@@ -65,6 +65,7 @@ from server.queue.places import PLACES, Places
 from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
+from server.registry.api import router as registry
 from server.retention.api import router as retention
 from server.roles.api import router as roles
 from server.same_person.api import router as same_person
@@ -121,6 +122,7 @@ _ROUTERS = (
             viewer,
             teams,
             uploads,
+            registry,
             images,
             storage,
             submissions,

@@ -139,7 +139,42 @@ class BlobSettings(BaseSettings):
         return replace(place, patience=self.blobs_patience)
 
 
-class Settings(Outgoing, BlobSettings):
+class RegistrySettings(BaseSettings):
+    """The registry that people push images to, if there is one.
+
+    `registry_url` is where they push; `registry_inside` where the server and score workers reach it, if elsewhere.
+    `registry_key` is a PEM file with the key that our tokens are signed with and its certificate, which the registry
+    trusts; the registry shows `registry_secret` when it tells of a push.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
+
+    registry_url: Annotated[
+        Annotated[str, AfterValidator(checked_url)] | None,
+        Field(validation_alias="REGISTRY_URL"),
+        BeforeValidator(_given),
+    ] = None
+    registry_inside: Annotated[
+        Annotated[str, AfterValidator(checked_url)] | None, BeforeValidator(_given)
+    ] = None
+    registry_key: Annotated[Path | None, BeforeValidator(_given)] = None
+    registry_secret: Annotated[Annotated[SecretStr, Field(min_length=16)] | None, BeforeValidator(_given)] = (
+        None
+    )
+
+    @property
+    def registry_host(self) -> str | None:
+        """The host and port that people push to, which the names of pushed images begin with."""
+        return urlsplit(self.registry_url).netloc if self.registry_url is not None else None
+
+    @model_validator(mode="after")
+    def _registry_is_whole(self) -> Self:
+        if self.registry_url is not None and (self.registry_key is None or self.registry_secret is None):
+            raise ValueError("REGISTRY_URL needs PROCTOR_REGISTRY_KEY and PROCTOR_REGISTRY_SECRET")
+        return self
+
+
+class Settings(Outgoing, BlobSettings, RegistrySettings):
     """What a host that may see references and the database is told.
 
     `data` holds inputs, references, blobs and uploads; `secret_key` keys pseudonyms and receipts;

@@ -47,8 +47,21 @@ def _meant(stored: list[ImageOut], beginning: str) -> ImageOut:
 
 def _show(client: Client, team_id: str, stored: list[ImageOut]) -> None:
     """An image has a line for its digest, which is whole at 80 columns, and one for the rest."""
+    origins = _origins(client, team_id) if stored else {}
     for image in stored:
         out.print(Text(in_line(image.digest)))
         out.print(Text(f"  {size(image.size)}, since {image.created_at:%Y-%m-%d %H:%M} UTC"))
+        if image.digest in origins:
+            out.print(Text(f"  {in_line(origins[image.digest])}"))
     storage = client.storage(team_id)
     out.print(f"{size(storage.used)} of {size(storage.allowed)} are used.")
+
+
+def _origins(client: Client, team_id: str) -> dict[str, str]:
+    """What each image of the latest uploads was sent as last, by its digest."""
+    origins: dict[str, str] = {}
+    for upload in client.uploads(team_id):
+        if upload.image and upload.filename:
+            sent = "pushed" if upload.pushed else "uploaded"
+            origins.setdefault(upload.image, f"{sent} as {upload.filename}")
+    return origins

@@ -36,6 +36,7 @@ from client.preflight import (
     require_tasks,
 )
 from client.progress import transfer, waiting
+from client.pushed import PushedName, find_push
 from client.show import source_words
 from client.source import source_of
 from client.state import UploadMemory
@@ -48,7 +49,10 @@ from evaluator.terminal import agreed
 def submit(
     image: Annotated[
         str | None,
-        typer.Argument(help="A local Docker image, a SIF file, or an archive that `docker save` wrote."),
+        typer.Argument(
+            help="A local Docker image, a SIF file, an archive that `docker save` wrote, or what you pushed to the "
+            "challenge's registry: HOST/TEAM/NAME:TAG."
+        ),
     ] = None,
     task: Annotated[
         list[str] | None, typer.Option("--task", "-t", help="A task IMAGE serves; all if none is named.")
@@ -91,7 +95,7 @@ def submit(
                 require_accepted(client.agreements(listed.slug))
             require_cases(entered, aim.tasks)
             require_attempts(client.quota(aim.slug, aim.team), aim, spec)
-        digests = _digests(client, aim, sources)
+        digests = _digests(client, aim, sources, detail.registry)
         if key is None and not again:
             _agree(repeats(client.submissions(aim.slug, aim.team), aim, digests))
         source = source_of(Path(), map(Path, sources.values())) if git else None
@@ -101,14 +105,16 @@ def submit(
     err.print(f"Follow it with `proctor watch {submission_id}`.")
 
 
-def _digests(client: Client, aim: Aim, sources: Mapping[str, str]) -> dict[str, str]:
+def _digests(client: Client, aim: Aim, sources: Mapping[str, str], registry: str | None) -> dict[str, str]:
     """The digest of each task's image, once the server has it."""
     with interruptible(
         "Interrupted before anything was submitted.",
         "What was uploaded is kept; the same command goes on there.",
     ):
         digests = {
-            source: _on_server(client, aim.slug, aim.team, source)
+            source: _pushed(client, aim.team, name)
+            if (name := PushedName.of(source, registry)) is not None
+            else _on_server(client, aim.slug, aim.team, source)
             for source in dict.fromkeys(sources.values())
         }
     return {task: digests[source] for task, source in sources.items()}
@@ -216,6 +222,12 @@ def _on_server(client: Client, slug: str, team: str, source: str) -> str:
         with transfer(err, "Saving", None) as advance:
             archive = saved.enter_context(saved_image(source, advance))
         return _upload(client, slug, team, archive)
+
+
+def _pushed(client: Client, team: str, name: PushedName) -> str:
+    """The digest of an image that was pushed, once the server has it; other than the one that the push had."""
+    with waiting(err, "The server fetches and checks what was pushed"):
+        return wait_for_image(client, find_push(client, team, name))
 
 
 def _upload(client: Client, slug: str, team: str, path: Path) -> str:

@@ -14,7 +14,7 @@ from server.challenges import service
 from server.challenges.models import Challenge
 from server.clock import now
 from server.datasets.current import tasks_in_force
-from server.deps import SessionDep
+from server.deps import SessionDep, SettingsDep
 
 router = APIRouter(tags=["challenges"])
 
@@ -52,11 +52,15 @@ def list_challenges(session: SessionDep) -> list[ChallengeOut]:
 
 
 @router.get("/challenges/{slug}")
-def get_challenge(session: SessionDep, slug: Name) -> ChallengeDetail:
+def get_challenge(session: SessionDep, settings: SettingsDep, slug: Name) -> ChallengeDetail:
     """One challenge with its whole file."""
     challenge = service.get_challenge(session, slug)
     (summary,), spec = _summaries(session, [challenge]), challenge.spec
     agreements = [agreement_out(asked) for asked in asked_of(session, challenge.id, None)]
     return ChallengeDetail.of(
-        summary, version=spec.digest, spec=spec.model_dump(mode="json"), agreements=agreements
+        summary,
+        version=spec.digest,
+        spec=spec.model_dump(mode="json"),
+        agreements=agreements,
+        registry=settings.registry_host,
     )

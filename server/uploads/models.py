@@ -19,18 +19,24 @@ UPLOAD_MOVES: dict[UploadStatus, frozenset[UploadStatus]] = {
 
 
 class Upload(Created, Base):
-    """One archive on its way in. The first `offset` bytes of its file are on the disk for good."""
+    """One archive on its way in. The first `offset` bytes of its file are on the disk for good.
+
+    `pushed`: NAME@DIGEST of the manifest that was pushed to the registry, of which a score worker makes the archive;
+    its `length` and `sha256` are known once that has been done.
+    """
 
     __tablename__ = "uploads"
     __table_args__ = (
         CheckConstraint("0 <= offset_bytes AND offset_bytes <= length", name="offset_within_length"),
         Index("ix_uploads_open", "status", postgresql_where="status IN ('receiving', 'checking')"),
+        Index("ix_uploads_pushed", "team_id", "pushed", postgresql_where="pushed IS NOT NULL"),
     )
 
     id: Mapped[UploadId] = identity()
     team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id"), index=True)
     user_id: Mapped[UserId | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     filename: Mapped[str | None]
+    pushed: Mapped[str | None] = mapped_column(default=None)
     sha256: Mapped[str]
     length: Mapped[int] = mapped_column(BigInteger)
     offset: Mapped[int] = mapped_column("offset_bytes", BigInteger, default=0, server_default="0")

@@ -168,11 +168,13 @@ def begin(
     Raises:
         NotFound, Gone: no such upload; it ran out.
         Locked: another request is writing to it.
-        Conflict: it is complete, or `offset` is not where it stands.
+        Conflict: it is complete, or was pushed, or `offset` is not where it stands.
         StorageFull: the disk has no room for more, or only for uploads that came earlier.
     """
     require_scope(user, Scope.SUBMIT)
-    _require_at(session, get_upload(session, user, upload_id), offset)
+    upload = get_upload(session, user, upload_id)
+    _require_sent(upload)
+    _require_at(session, upload, offset)
     file = open_locked(uploads, upload_id)
     with closed_on_error(file):
         upload = _read_again(session, upload_id, uploads=uploads)
@@ -235,11 +237,13 @@ def terminate(session: Session, user: User, upload_id: UploadId, *, uploads: Pat
 
     Raises:
         NotFound: no such upload.
-        Conflict: it is complete.
+        Conflict: it is complete, or was pushed.
         Locked: a request is writing to it.
     """
     require_scope(user, Scope.SUBMIT)
-    _require_endable(get_upload(session, user, upload_id))
+    upload = get_upload(session, user, upload_id)
+    _require_sent(upload)
+    _require_endable(upload)
     file = open_locked(uploads, upload_id)
     with closed_on_error(file):
         upload = _read_again(session, upload_id, uploads=uploads)
@@ -248,6 +252,15 @@ def terminate(session: Session, user: User, upload_id: UploadId, *, uploads: Pat
         events.record(session, "upload", upload_id, actor=user.actor, what="terminated")
         session.flush()
     after_commit(session, lambda: remove(file, upload_path(uploads, upload_id)))
+
+
+def _require_sent(upload: Upload) -> None:
+    if upload.pushed is not None:
+        raise Conflict(
+            ErrorCode.UPLOAD_PUSHED,
+            "This image was pushed to the registry, and the server fetches it from there. GET the upload to see how "
+            "far it is.",
+        )
 
 
 def _require_endable(upload: Upload) -> None:

@@ -66,6 +66,8 @@ ORGANIZER: Told = OBSERVER | {
 }
 """To decide in a challenge."""
 ADMIN: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "admins_only") | {"admin": LET_IN}
+REGISTRY: Told = dict.fromkeys(IDENTITIES, "not_the_registry")
+"""The registry alone, which has a secret and no token."""
 WORKER: Told = ANY_TOKEN | dict.fromkeys(PEOPLE, "not_a_worker")
 LEASE: Told = WORKER | {"another worker": "lease_lost"}
 OWN_TOKEN: Told = (SUBMIT | dict.fromkeys(PEOPLE, "unknown_token") | READ_ONLY) | {
@@ -100,6 +102,8 @@ OPERATIONS: dict[str, Told] = {
     # Accounts
     "POST /accounts": PUBLIC,
     "POST /sessions": PUBLIC,
+    "GET /registry/token": PUBLIC,
+    "POST /registry/events": REGISTRY,
     "POST /password-resets": PUBLIC,
     "POST /password-resets/requests": PUBLIC,
     "POST /address-verifications": PUBLIC,
@@ -321,7 +325,7 @@ OPERATIONS: dict[str, Told] = {
 }
 
 STATUS = (
-    dict.fromkeys([*NO_TOKEN.values(), "worker_token", "not_a_worker"], 401)
+    dict.fromkeys([*NO_TOKEN.values(), "worker_token", "not_a_worker", "not_the_registry"], 401)
     | dict.fromkeys(["scope_missing", "captain_only", "organizers_only", "admins_only"], 403)
     | dict.fromkeys(["unknown_team", "unknown_upload", "unknown_submission", "unknown_evaluation"], 404)
     | {"unknown_token": 404, "no_team": 404, "lease_lost": 409}
@@ -354,6 +358,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "GET /challenges/{slug}/leaderboards/{phase}/entry": {"params": {"team": "Ada"}},
     "POST /sessions": lambda _: {"json": {"email": f"{uuid4().hex}@example.org", "password": _PASSWORD}},
     "POST /password-resets": {"json": {"code": "x" * 32, "email": _ADDRESS, "password": _PASSWORD}},
+    "POST /registry/events": {"json": {"events": []}},
     "POST /sign-ins": {"json": {"provider": "none"}},
     "POST /me/identities": {"json": {"provider": "none"}},
     "POST /sign-ins/outcome": {"json": {"secret": "none"}},

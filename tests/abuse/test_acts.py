@@ -209,7 +209,9 @@ def test_who_does_something_is_in_the_log_with_the_reason(world: World) -> None:
     running, done, silent, lost = world.known["evaluation_id"], 0, {}, {}
     for operation in acts():
         world.restore()
-        usual = next(name for name in _ASKERS if OPERATIONS[operation][name] == LET_IN)
+        usual = next((name for name in _ASKERS if OPERATIONS[operation][name] == LET_IN), None)
+        if usual is None:  # for nobody who has an account: what the registry tells is in test_registry.py
+            continue
         who, sent, named = DONE.get(operation, (usual, None, {}))
         with unit_of_work(world.sessions) as session:
             began = now(session)

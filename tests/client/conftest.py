@@ -33,10 +33,11 @@ Cli = Callable[..., Result]
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: its address, and the sessions of its database."""
+    """A running server: its address, the sessions of its database, and its settings."""
 
     url: str
     sessions: SessionFactory
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         thread.start()
     while not running.started:
         time.sleep(0.01)
-    yield Server(f"http://127.0.0.1:{listener.getsockname()[1]}", sessions)
+    yield Server(f"http://127.0.0.1:{listener.getsockname()[1]}", sessions, settings)
     running.should_exit = True
     over.set()
     for thread in threads:

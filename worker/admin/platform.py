@@ -32,19 +32,21 @@ OF_STORE = (
 )
 """What only the server and score workers are told: where the blobs are, and the keys to them."""
 
+OF_REGISTRY = ("REGISTRY_URL", "PROCTOR_REGISTRY_INSIDE", "PROCTOR_REGISTRY_KEY", "PROCTOR_REGISTRY_SECRET")
+"""What only the server and score workers are told of the registry: a secret is in it."""
+
 # What a child keeps of our environment; everything else it needs is named below.
 KEPT = (
     *("PATH", "HOME", "TMPDIR", "DOCKER_HOST", "CONTAINER_HOST", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE"),
     *("PROCTOR_LEASE_SECONDS", "PROCTOR_UPLOAD_LIMIT", "PROCTOR_CASES_LIMIT", "PROCTOR_IMAGE_CACHE"),
     *("PROCTOR_RUNTIME", "PROCTOR_ENGINE", "PROCTOR_ACCEPTED_CHECKS", "PROCTOR_APPTAINER_DIR"),
-    "PROCTOR_BLOBS_ORIGIN",
     *("PROCTOR_INPUT_CACHE", "PROCTOR_SLOT_MOST", "PROCTOR_CHECKS_AT_ONCE", "PROCTOR_SCORES_AT_ONCE"),
-    "PROCTOR_SCORES_CHALLENGES",
+    *("PROCTOR_SCORES_CHALLENGES", "PROCTOR_BLOBS_ORIGIN"),
     *("PROCTOR_DISK_RESERVE", "PROCTOR_TEAM_STORAGE", "PROCTOR_TOTAL_STORAGE", "PROCTOR_HOLD_ENDS"),
-    "PROCTOR_RELEASE_GRACE_SECONDS",
+    *("PROCTOR_RELEASE_GRACE_SECONDS", "PROCTOR_VERIFY_ADDRESSES"),
     *SENDING,
     *OF_STORE,
-    "PROCTOR_VERIFY_ADDRESSES",
+    *OF_REGISTRY,
     *("PROCTOR_OIDC_PROVIDERS", "PROCTOR_REQUESTS_PER_TOKEN", "PROCTOR_REQUESTS_PER_ADDRESS"),
     *("PROCTOR_LOG_INS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_HOUR"),
     "FORWARDED_ALLOW_IPS",
@@ -194,7 +196,7 @@ def run_worker_environment(platform: Platform, slot: SlotShare, *, number: int =
     """
     directory = worker_directory(platform.data)
     return (
-        _kept(os.environ, but=(*OF_SERVER, *OF_STORE))
+        _kept(os.environ, but=(*OF_SERVER, *OF_STORE, *OF_REGISTRY))
         | platform.shows(1 + number)
         | slot.environment()
         | {
@@ -224,7 +226,9 @@ def _beat(platform: Platform) -> Program:
     command = ["celery", "-A", "worker.app", "beat"]
     command += ["--schedule", str(directory / "schedule"), "--pidfile", ""]
     told = {"REDIS_URL": platform.redis.url}
-    return _python(platform, "beat", command, lambda: _kept(os.environ, but=(*OF_SERVER, *OF_STORE)) | told)
+    return _python(
+        platform, "beat", command, lambda: _kept(os.environ, but=(*OF_SERVER, *OF_STORE, *OF_REGISTRY)) | told
+    )
 
 
 def _run_worker(platform: Platform, name: str, slot: SlotShare, number: int) -> Program:
@@ -246,7 +250,7 @@ def _courier(platform: Platform) -> Program:
     def known() -> dict[str, str]:
         everything = server_environment(platform)
         told = {name: everything[name] for name in ("DATABASE_URL", "PROCTOR_PUBLIC_URL")}
-        return _kept(os.environ, but=("PROCTOR_OIDC_PROVIDERS", *OF_STORE)) | told
+        return _kept(os.environ, but=("PROCTOR_OIDC_PROVIDERS", *OF_STORE, *OF_REGISTRY)) | told
 
     return _python(platform, "courier", ["worker.courier"], known)
 

@@ -37,6 +37,7 @@ from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
 from worker.score.lookout import tell_of_time
 from worker.score.presence import Presence
+from worker.score.pushes import find_pushed, take_pushed
 from worker.score.reevaluations import advance_ended
 from worker.score.reference_submissions import try_waiting
 
@@ -78,6 +79,11 @@ def _consignments() -> WorkLane:
 
 
 @cache
+def _pushes() -> WorkLane:
+    return WorkLane(1)
+
+
+@cache
 def _certainties() -> WorkLane:
     return WorkLane(1)
 
@@ -90,7 +96,7 @@ def presence() -> Presence:
 
 def threads() -> int:
     """How many a score worker needs. Asked before it starts, so that no two threads each make a lane of their own."""
-    lanes = (_scores(), _checks(), _consignments(), _certainties())
+    lanes = (_scores(), _checks(), _consignments(), _certainties(), _pushes())
     return sum(lane.width for lane in lanes) + _SPARE_THREADS
 
 
@@ -121,7 +127,8 @@ def _score_all() -> None:
 
 @app.task(name=WAKE_CHECK, queue=SCORES_QUEUE)  # type: ignore[untyped-decorator]
 def check() -> None:
-    """Uploads may wait for their check, and what organizers sent for cases to be made of it."""
+    """Pushes may wait to be fetched, uploads for their check, and what organizers sent for cases to be made of it."""
+    _pushes().enter(partial(take_pushed, sessions(), settings()))
     _checks().enter(partial(check_waiting, sessions(), settings()))
     _consignments().enter(partial(work_off, sessions(), settings()))
 
@@ -159,6 +166,7 @@ def sweep() -> None:
     seal_all(sessions(), thorough=True)
     with unit_of_work(sessions()) as session:
         forget(session)
+    _pushes().enter(partial(find_pushed, sessions(), settings()))
     try:
         swept = sweep_all(sessions(), settings())
     except BlobsAway as away:

@@ -63,7 +63,7 @@ def submit(
     if own is not None:
         images = list_images(own.id, session, reader.user, limit=_IMAGES)
         uploads = list_uploads(own.id, session, reader.user)[:_UPLOADS]
-    detail = challenge_out(session, slug)
+    detail = challenge_out(session, settings, slug)
     return page(
         request,
         "mine/submit.html",
@@ -79,6 +79,7 @@ def submit(
         uploads=[upload for upload in uploads if upload.status != "ready"],
         storage=None if own is None else get_storage(own.id, session, reader.user, settings),
         limit=settings.upload_limit,
+        registry=settings.registry_host,
         address=settings.public_url or str(request.base_url).rstrip("/"),
         chosen=image,
         tus=third_party("tus-js-client"),

@@ -26,6 +26,7 @@ from server.published.service import phases_with_results
 from server.questions import service as questions
 from server.queue.slots import standstill
 from server.teams.membership import find_team
+from server.teams.models import Team
 from server.versions.amending import is_first
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
@@ -96,6 +97,8 @@ def take_part(
         own_limits=any(task.limits for task in spec.tasks.values()),
         limits=contract_words.limits_of(spec.limits),
         upload_limit=settings.upload_limit,
+        registry=settings.registry_host,
+        team=_own_team(session, visitor, challenge) if settings.registry_url is not None else None,
         documents=asked_of(session, challenge.id, None),
     )
 
@@ -119,8 +122,12 @@ def _called(spec: Spec, name: str) -> Mapping[str, Any]:
 
 def _team(session: Session, visitor: Visitor, challenge: Challenge) -> str | None:
     """The team that the reader is in."""
-    team = None if visitor.user is None else find_team(session, visitor.user, challenge.id)
+    team = _own_team(session, visitor, challenge)
     return None if team is None else team.name
+
+
+def _own_team(session: Session, visitor: Visitor, challenge: Challenge) -> Team | None:
+    return None if visitor.user is None else find_team(session, visitor.user, challenge.id)
 
 
 def _tasks(session: Session, challenge: Challenge, listed: list[Stage]) -> list[Mapping[str, Any]]:

@@ -1,0 +1,167 @@
+"""The registry as its own protocol shows it: manifests and blobs by digest, compared with it before they are used."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from server.registry.signing import OURS, Grant, sign
+from server.settings import Settings
+
+MOST_MANIFEST = 4 * 2**20
+_PAGE = 100
+_MOST_PAGES = 1000
+_CHUNK = 2**20
+_SLOWEST = 256 * 2**10  # bytes a second, over all of a blob
+_PATIENCE = httpx.Timeout(30.0, connect=5.0)
+_ACCEPTED = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+)
+
+
+class RegistryAway(Exception):
+    """The registry does not answer, or stopped in the middle: it is asked again later."""
+
+
+class RegistryLies(Exception):
+    """The registry gives something else than it was asked for: asking again is no use."""
+
+
+class Remote:
+    """The registry at `settings.registry_inside`, or where people push, asked as the platform itself.
+
+    Nothing follows a redirect: the registry has to give its bytes itself.
+    """
+
+    def __init__(self, settings: Settings, *, timeout: httpx.Timeout = _PATIENCE) -> None:
+        self._settings = settings
+        base = settings.registry_inside or settings.registry_url or ""
+        self._http = httpx.Client(base_url=base, timeout=timeout, follow_redirects=False, trust_env=False)
+
+    def __enter__(self) -> "Remote":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def manifest(self, repository: str, digest: str) -> bytes:
+        """The manifest with this digest.
+
+        Raises:
+            RegistryAway, RegistryLies: it is not to be had, or is another.
+        """
+        parts: list[bytes] = []
+        headers = {"Accept": ", ".join(_ACCEPTED)}
+        with self._asked("GET", f"/v2/{repository}/manifests/{digest}", repository, headers) as answer:
+            self._copy(answer, parts.append, digest, most=MOST_MANIFEST, size=None)
+        return b"".join(parts)
+
+    def blob(self, repository: str, digest: str, size: int, write: Callable[[bytes], object]) -> None:
+        """Writes the blob's bytes as they come; only when this returns are they known to be right.
+
+        Raises:
+            RegistryAway, RegistryLies: they end early; there are more or fewer than `size`, or others.
+        """
+        headers = {"Accept-Encoding": "identity"}
+        with self._asked("GET", f"/v2/{repository}/blobs/{digest}", repository, headers) as answer:
+            told = answer.headers.get("Content-Length", str(size))
+            if told != str(size):
+                raise RegistryLies(f"it says that {digest} has {told[:20]} bytes, and the manifest {size:,}")
+            self._copy(answer, write, digest, most=size, size=size)
+
+    def delete(self, repository: str, digest: str) -> bool:
+        """Takes a manifest out of the registry; False where the registry does not let us."""
+        grant = Grant("repository", repository, ("pull", "push", "delete", "*"))
+        path = f"/v2/{repository}/manifests/{digest}"
+        try:
+            return self._http.delete(path, headers=self._bearer(grant)).status_code in (202, 404)
+        except httpx.HTTPError:
+            return False
+
+    def tagged(self) -> Iterator[tuple[str, str, str]]:
+        """Every repository's tags, each with the digest of its manifest.
+
+        Raises:
+            RegistryAway: it does not answer.
+        """
+        for repository in self._names("/v2/_catalog", "repositories", Grant("registry", "catalog", ("*",))):
+            grant = Grant("repository", repository, ("pull",))
+            for tag in self._names(f"/v2/{repository}/tags/list", "tags", grant):
+                path, headers = f"/v2/{repository}/manifests/{tag}", {"Accept": ", ".join(_ACCEPTED)}
+                with self._said():
+                    answer = self._http.head(path, headers=headers | self._bearer(grant))
+                if answer.status_code == httpx.codes.OK:
+                    yield repository, tag, answer.headers.get("Docker-Content-Digest", "")
+
+    def _names(self, path: str, key: str, grant: Grant) -> Iterator[str]:
+        last = ""
+        for _ in range(_MOST_PAGES):
+            with self._said():
+                answer = self._http.get(path, params={"n": _PAGE, "last": last}, headers=self._bearer(grant))
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return
+            if answer.status_code != httpx.codes.OK:
+                raise RegistryAway(f"it answers {answer.status_code} to {path}")
+            try:
+                found = [name for name in json.loads(answer.content)[key] or () if isinstance(name, str)]
+            except (ValueError, KeyError, TypeError):
+                raise RegistryAway(f"it answers no list to {path}") from None
+            yield from found
+            if "Link" not in answer.headers or not found or found[-1] == last:
+                return
+            last = found[-1]
+
+    @contextmanager
+    def _asked(
+        self, method: str, path: str, repository: str, headers: dict[str, str]
+    ) -> Iterator[httpx.Response]:
+        told = headers | self._bearer(Grant("repository", repository, ("pull",)))
+        with self._said(), self._http.stream(method, path, headers=told) as answer:
+            if answer.is_redirect:
+                raise RegistryLies("it sends us to another address, which we do not follow")
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                raise RegistryLies("it no longer has a part of what was pushed")
+            if answer.status_code != httpx.codes.OK:
+                raise RegistryAway(f"it answers {answer.status_code}")
+            yield answer
+
+    def _copy(
+        self,
+        answer: httpx.Response,
+        write: Callable[[bytes], object],
+        digest: str,
+        *,
+        most: int,
+        size: int | None,
+    ) -> None:
+        found, count = hashlib.sha256(), 0
+        ends = time.monotonic() + 60 + most / _SLOWEST
+        for chunk in answer.iter_raw(_CHUNK):
+            count += len(chunk)
+            if count > most:
+                raise RegistryLies(f"{digest} has more than {most:,} bytes")
+            if time.monotonic() > ends:
+                raise RegistryAway("it is too slow")
+            found.update(chunk)
+            write(chunk)
+        if size is not None and count < size:
+            raise RegistryAway("it stopped in the middle of a layer")
+        if f"sha256:{found.hexdigest()}" != digest:
+            raise RegistryLies(f"what it gives as {digest} has another digest")
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPError as error:
+            raise RegistryAway(f"it does not answer ({type(error).__name__})") from None
+
+    def _bearer(self, grant: Grant) -> dict[str, str]:
+        return {"Authorization": f"Bearer {sign(self._settings, OURS, [grant])}"}
