@@ -1,13 +1,14 @@
-"""The season of the demo where nothing lies on one machine: Slurm pilots run it and a bucket keeps it.
+"""The season of the demo where nothing lies on one machine: a registry, a bucket and Slurm pilots.
 
-Three teams' images are scored on all tasks there and, for comparison, by run workers beside the server with files for
-blobs; no score differs by a bit.
+Three teams' images are scored on all tasks there and, for comparison, uploaded to a server with files for blobs and run
+workers beside it; no score differs by a bit.
 """
 
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from evaluator.spec import Challenge, load_challenge
 from server.evaluations.models import CaseRun, Evaluation
 from tests.blobs.servers import S3Server, swift
 from tests.e2e.installation import Installation, installation
-from tests.e2e.people import register
+from tests.e2e.people import Person, register
 from tests.server.cluster import Cluster, running
+from tests.server.proxied import free_ports
+from tests.server.registries import SECRET, key_in, registry, skopeo
 from worker.embedded.data import CHECKOUT
 
 TEAMS = ("Cortex", "Gyrus", "Sulcus")
@@ -32,6 +35,8 @@ PILOT = "pilots"
 MEMORY = 3600
 """MiB of a node: what a case of the demo may have, and the worker's own."""
 Scores = dict[tuple[str, str], Any]
+Deliver = Callable[[Person, Path], str]
+"""Brings an archive to the server for a person's team; the image's digest."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +58,32 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def scored(place: Installation, spec: Challenge, archives: dict[str, Path]) -> Scores:
+def uploaded(person: Person, archive: Path) -> str:
+    seen = person.upload(archive)
+    assert seen["status"] == "ready", seen
+    return str(seen["image"])
+
+
+def pushed_to(host: str) -> Deliver:
+    def pushed(person: Person, archive: Path) -> str:
+        name = f"{person.team}/{archive.stem.lower()}"
+        done = skopeo(archive, f"{host}/{name}:v1", person.token)
+        assert done.returncode == 0, done.stderr
+        deadline = time.monotonic() + 300
+        while True:
+            rows = person.get(f"/teams/{person.team}/uploads")
+            if rows and rows[0]["status"] == "ready":
+                assert rows[0]["pushed"].startswith(name), rows
+                return str(rows[0]["image"])
+            assert time.monotonic() < deadline, rows
+            time.sleep(0.5)
+
+    return pushed
+
+
+def scored(
+    place: Installation, spec: Challenge, archives: dict[str, Path], deliver: Deliver = uploaded
+) -> Scores:
     """The scores of every team and task, once all of it was imported, submitted, run and scored there."""
     place.apply(spec)
     for task, folder in make_datasets("validation", spacing_mm=2.0).items():
@@ -61,9 +91,7 @@ def scored(place: Installation, spec: Challenge, archives: dict[str, Path]) -> S
     people = {team: register(place.url, "fomo26", team) for team in archives}
     submitted = {}
     for team, person in people.items():
-        seen = person.upload(archives[team])
-        assert seen["status"] == "ready", seen
-        submitted[team] = person.submitted(dict.fromkeys(TASKS, seen["image"]))
+        submitted[team] = person.submitted(dict.fromkeys(TASKS, deliver(person, archives[team])))
     found: Scores = {}
     for team, person in people.items():
         for one in person.wait(submitted[team], seconds=1500)["evaluations"]:
@@ -118,6 +146,14 @@ def bucket_of(store: S3Server) -> dict[str, str]:
     }
 
 
+def registry_of(folder: Path, port: int) -> dict[str, str]:
+    return {
+        "REGISTRY_URL": f"http://127.0.0.1:{port}",
+        "PROCTOR_REGISTRY_KEY": str(key_in(folder)),
+        "PROCTOR_REGISTRY_SECRET": SECRET,
+    }
+
+
 def only_pilots_ran(place: Installation) -> None:
     """Every case ran once, in a slot of a job."""
     with place.database() as session:
@@ -133,7 +169,7 @@ def only_pilots_ran(place: Installation) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_a_season_on_a_cluster_and_a_bucket_has_the_scores_of_one_machine(
+def test_a_season_by_a_registry_a_bucket_and_a_cluster_has_the_scores_of_one_machine(
     folder: Path, spec: Challenge, archives: dict[str, Path]
 ) -> None:
     (folder / "here").mkdir(mode=0o711)
@@ -142,13 +178,21 @@ def test_a_season_on_a_cluster_and_a_bucket_has_the_scores_of_one_machine(
 
     (folder / "far").mkdir(mode=0o711)
     (folder / "slurm").mkdir(mode=0o755)
+    (folder / "hub").mkdir()
+    (port,) = free_ports(1)
     with (
         swift(folder / "swift") as store,
-        installation(folder / "far" / "data", run_workers=0, **bucket_of(store)) as place,
+        installation(
+            folder / "far" / "data",
+            run_workers=0,
+            **bucket_of(store),
+            **registry_of(folder / "hub", port),
+        ) as place,
+        registry(folder / "hub", port, place.url),
         running(folder / "slurm", memory=MEMORY) as cluster,
         pilots(place, cluster, folder),
     ):
-        far = scored(place, spec, archives)
+        far = scored(place, spec, archives, pushed_to(f"127.0.0.1:{port}"))
         only_pilots_ran(place)
         assert not list((place.data / "blobs").rglob("sha256*")), "blobs are in the bucket alone"
 

@@ -38,9 +38,13 @@ class Hub:
 
     def skopeo(self, archive: Path, name: str, password: str) -> subprocess.CompletedProcess[str]:
         """Pushes an archive that `docker save` wrote, by skopeo."""
-        to, who = f"docker://{self.host}/{name}", f"Ada:{password}"
-        flags = ["--insecure-policy", "copy", "--dest-tls-verify=false", "--dest-creds", who]
-        return run("skopeo", *flags, f"docker-archive:{archive}", to)
+        return skopeo(archive, f"{self.host}/{name}", password)
+
+
+def skopeo(archive: Path, name: str, password: str) -> subprocess.CompletedProcess[str]:
+    """Pushes an archive to a registry without TLS."""
+    flags = ["--insecure-policy", "copy", "--dest-tls-verify=false", "--dest-creds", f"Ada:{password}"]
+    return run("skopeo", *flags, f"docker-archive:{archive}", f"docker://{name}")
 
 
 def run(*command: str, told: str = "") -> subprocess.CompletedProcess[str]:
@@ -61,17 +65,23 @@ def hub(settings: Settings, folder: Path, *, tells: bool = True) -> Iterator[Hub
             "registry_secret": SecretStr(SECRET),
         }
     )
-    with serving(create_app(own)) as url:
-        config = folder / "config.yml"
-        config.write_text(json.dumps(_config(folder, port, url, tells=tells)))
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
-        try:
-            _wait_for(host)
-            yield Hub(host, f"{url}/api/v1", own)
-        finally:
-            process.terminate()
-            process.wait(10)
+    with serving(create_app(own)) as url, registry(folder, port, url, tells=tells):
+        yield Hub(host, f"{url}/api/v1", own)
+
+
+@contextmanager
+def registry(folder: Path, port: int, server: str, *, tells: bool = True) -> Iterator[None]:
+    """The registry alone, at `port`, of a server that has the key of `folder`."""
+    config = folder / "config.yml"
+    config.write_text(json.dumps(_config(folder, port, server, tells=tells)))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
+    try:
+        _wait_for(f"127.0.0.1:{port}")
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def _wait_for(host: str) -> None:
