@@ -56,7 +56,7 @@ up: setup engine ## run the platform here: database, server, workers (ARGS="--po
 test: check engine squashfs browser proxies slurm ## lint, types and the tests, on a real engine, database, broker and browser
 	@scripts/podman --optional
 	@$(BIN)/python -m scripts.third_party --tests --strict
-	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 $(ARGS)
 
 test-long: setup torch engine squashfs slurm ## the slow tests
 	@scripts/podman --optional

@@ -1,4 +1,4 @@
-"""Real services for every test, an embedded PostgreSQL and Redis per process; and how two processes share the tests."""
+"""Real services for every test, an embedded PostgreSQL and Redis per process; and how processes share the tests."""
 
 import os
 import shutil
@@ -40,12 +40,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest as a whole comes first, so that both processes end together."""
+    """What takes longest as a whole comes first, so that all processes end together."""
     items.sort(key=lambda item: _area(item.nodeid) not in ENGINE)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Bytes name no test: packed ones hold the time, and both processes have to give a test the same name."""
+    """Bytes name no test: packed ones hold the time, and all processes have to give a test the same name."""
     return argname if isinstance(val, bytes) else None
 
 

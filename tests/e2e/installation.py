@@ -113,15 +113,15 @@ def _is_child(entry: Path, parent: int) -> bool:
 
 
 @contextmanager
-def installation(data: Path, *, run_workers: int = 2) -> Iterator[Installation]:
-    """Starts a platform in `data` and stops it at the end as Ctrl-C would."""
+def installation(data: Path, *, run_workers: int = 2, **settings: str) -> Iterator[Installation]:
+    """Starts a platform in `data`, with further settings, and stops it at the end as Ctrl-C would."""
     command = [sys.executable, "-m", "worker.admin", "up", "--port", "0", "--run-workers", str(run_workers)]
     environment = {
         key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")
     }
     environment |= {"PROCTOR_DATA": str(data), "PROCTOR_LEASE_SECONDS": str(LEASE_SECONDS)}
     # When ends are shown is tried in tests/abuse/test_leakage.py; here each evaluation would wait for its moment.
-    environment |= {"PROCTOR_HOLD_ENDS": "false"}
+    environment |= {"PROCTOR_HOLD_ENDS": "false", **settings}
     with (data.parent / "up.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log)
     try:

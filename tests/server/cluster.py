@@ -49,18 +49,19 @@ JobRequeue=1
 KillWait=30
 MinJobAge=600
 ReturnToService=2
-NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={n1} CPUs=1 RealMemory=1024
-NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={n2} CPUs=1 RealMemory=1024
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={n1} CPUs=1 RealMemory={memory}
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={n2} CPUs=1 RealMemory={memory}
 PartitionName=low Nodes=n1,n2 Default=YES PriorityTier=1 State=UP
 PartitionName=high Nodes=n1,n2 PriorityTier=10 PreemptMode=OFF State=UP
 """
 
 
 class Cluster:
-    """The cluster; its commands find it by SLURM_CONF."""
+    """The cluster; its commands find it by SLURM_CONF. A node has a CPU, and as much memory (MiB) as is said."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, memory: int = 1024) -> None:
         self.folder = folder
+        self.memory = memory
         self.environment = {**os.environ, "PATH": _SBIN, "SLURM_CONF": str(folder / "slurm.conf")}
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -74,7 +75,8 @@ class Cluster:
         key.chmod(0o600)
         ports = dict(zip(("controller", *NODES), _free_ports(3), strict=True))
         host = socket.gethostname().partition(".")[0]
-        config = _CONFIG.format(folder=self.folder, host=host, user=getpass.getuser(), **ports)
+        said = {"folder": self.folder, "host": host, "user": getpass.getuser(), "memory": self.memory}
+        config = _CONFIG.format(**said, **ports)
         (self.folder / "slurm.conf").write_text(config)
         files = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munged.pid"}
         files |= {"log-file": "munged.log", "seed-file": "munged.seed"}
@@ -178,9 +180,9 @@ class Cluster:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Cluster]:
+def running(folder: Path, memory: int = 1024) -> Iterator[Cluster]:
     """A cluster for as long as the block runs."""
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, memory)
     with ExitStack() as stack:
         stack.callback(cluster.stop)
         cluster.start()
