@@ -56,6 +56,16 @@ def test_squashfs_tools_that_are_there_are_left_alone_and_missing_ones_named(tmp
         assert (missing.returncode, "apt-get install squashfs-tools" in missing.stderr) == (code, True)
 
 
+def test_bubblewrap_that_is_there_is_left_alone_and_a_missing_one_named(tmp_path: Path) -> None:
+    found = run("scripts/bubblewrap")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    for tool in ("sh", "id"):
+        (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
+    missing = run(str(ROOT / "scripts" / "bubblewrap"), PATH=str(tmp_path))
+    assert missing.returncode == 1
+    assert "apt-get install bubblewrap" in missing.stderr
+
+
 def test_a_browser_that_is_there_is_taken_and_a_missing_one_named(tmp_path: Path) -> None:
     found = run("scripts/browser")
     assert (found.returncode, found.stderr) == (0, "")
@@ -92,6 +102,7 @@ def test_make_alone_explains_itself() -> None:
 def test_scripts_are_valid_shell() -> None:
     for script in (
         "browser",
+        "bubblewrap",
         "engine",
         "podman",
         "proxies",
