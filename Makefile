@@ -24,7 +24,7 @@ NO_PACKAGES := { echo "Packages could not be had. Without a network: make setup 
 	"wheels/ of a bundle; see docs/operations.md, Without a network." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine podman squashfs browser proxies registry slurm third-party torch demo up test test-long check bench mutants evaluator-wheel release bundle train lock clean
+.PHONY: help setup engine podman squashfs bubblewrap browser proxies registry slurm third-party torch demo up test test-long check bench mutants evaluator-wheel release bundle train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -43,6 +43,9 @@ podman: ## Podman that answers, as root (starts or installs it if it may)
 
 squashfs: ## squashfs-tools, which read SIF files (installs them if it may)
 	@scripts/squashfs
+
+bubblewrap: ## bubblewrap, with which the tests stand in for Apptainer (installs it if it may)
+	@scripts/bubblewrap
 
 browser: ## Chromium, which the tests of the pages look with (installs it if it may)
 	@scripts/browser >/dev/null
@@ -69,15 +72,13 @@ up: setup engine ## run the platform here: database, server, workers (ARGS="--po
 	@$(BIN)/python -m scripts.third_party
 	$(BIN)/python -m worker.admin up $(ARGS)
 
-test: check engine squashfs browser proxies registry slurm ## lint, types and the tests, on a real engine, database, broker and browser
+test: check engine squashfs bubblewrap browser proxies registry slurm ## lint, types and the tests, on a real engine, database, broker and browser
 	@scripts/podman --optional
-	@scripts/bubblewrap --optional
 	@$(BIN)/python -m scripts.third_party --tests --strict
 	$(BIN)/python -m pytest --numprocesses 3 $(ARGS)
 
-test-long: setup torch engine squashfs slurm ## the slow tests
+test-long: setup torch engine squashfs bubblewrap slurm ## the slow tests
 	@scripts/podman --optional
-	@scripts/bubblewrap --optional
 	@$(BIN)/python -m scripts.third_party --strict
 	$(BIN)/python -m pytest -m long $(ARGS)
 

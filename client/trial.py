@@ -16,12 +16,27 @@ from evaluator.spec import Challenge, Limits
 from evaluator.verdicts import PlatformFault
 from sandbox.archive import ArchiveInvalid, Call, DirectorySink, ToolMissing, check_archive, write_canonical
 from sandbox.engine import Engine
+from sandbox.engines import EngineKind
 from sandbox.faults import EngineFault, ImageRefused
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.loading import load_image
 from sandbox.programs import require_machine
 from sandbox.run import run_case
 from sandbox.start import UNLOADABLE
+
+_START = {
+    EngineKind.DOCKER: (
+        "Start Docker; `docker ps` has to work without sudo. For Podman: systemctl start podman.socket. "
+        "Where neither can be had: --engine apptainer."
+    ),
+    EngineKind.PODMAN: "Start it as root: systemctl start podman.socket.",
+    EngineKind.APPTAINER: "On a cluster often: module load apptainer; then `apptainer --version` has to answer.",
+}
+_IMAGES = {
+    EngineKind.DOCKER: "`docker images` lists what the engine has.",
+    EngineKind.PODMAN: "`podman images` lists what the engine has.",
+    EngineKind.APPTAINER: "Apptainer keeps no images: give a SIF file, or an archive that `docker save` wrote.",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,7 @@ class TrialPlan:
     gpu: str | None
 
 
-def connect(kind: str | None = None) -> Engine:
+def connect(kind: EngineKind | None = None) -> Engine:
     """The engine of this machine, of this kind where one is named.
 
     Raises:
@@ -46,9 +61,7 @@ def connect(kind: str | None = None) -> Engine:
         engine = Engine.connect(kind)
         engine.ping()
     except EngineFault as fault:
-        remedy = (
-            "Start Docker; `docker ps` has to work without sudo. For Podman: systemctl start podman.socket."
-        )
+        remedy = _START[kind or EngineKind.DOCKER]
         raise Local(f"No container engine answers: {fault}", remedy) from None
     return engine
 
@@ -134,7 +147,7 @@ def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:
             raise
         raise Local(
             f"There is no local image or file {image!r}.",
-            f"`{engine.raw.kind} images` lists what the engine has.",
+            _IMAGES[EngineKind(engine.raw.kind)],
         ) from None
     machine = f"{config.get('Os')}/{config.get('Architecture')}"
     if machine != "linux/amd64":

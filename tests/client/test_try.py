@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from sandbox.jobs import CaseJob, CaseOutcome
 from sandbox.run import run_case
 from tests.client.conftest import FOMO26, Cli
 from tests.hostile.images import build
-from tests.sandbox.sifs import ARM64, partition, shell, sif, squashfs
+from tests.sandbox.apptainer import standing_in
+from tests.sandbox.sifs import ARM64, Files, partition, shell, sif, squashfs
 
 OVERLAY = """
 limits: {seconds_per_case: 20, cpus: 64, memory: 256m, shm: 64m, output: 8m, disk: 64m, processes: 64,
@@ -197,15 +199,50 @@ cat /input/flair.nii.gz > "$word"
 """
 
 
-def test_a_sif_file_is_tried_as_any_image(trial: Any, tmp_path: Path) -> None:
+def copying() -> Files:
+    """The files of an image whose program copies a scan."""
     files = shell("/bin/sh", "/bin/cat") | {"opt/bin/python": COPIES}
-    files[".singularity.d/env/90-environment.sh"] = b"export PATH=/opt/bin:$PATH\n"
+    return files | {".singularity.d/env/90-environment.sh": b"export PATH=/opt/bin:$PATH\n"}
+
+
+def test_a_sif_file_is_tried_as_any_image(trial: Any, tmp_path: Path) -> None:
+    files = copying()
     (tmp_path / "my.sif").write_bytes(sif(partition(squashfs(files))))
     done = trial(tmp_path / "my.sif")
     assert (done.exit_code, "2 of 2 cases valid" in done.output) == (0, True), done.output
     (tmp_path / "my.sif").write_bytes(sif(partition(squashfs(files), machine=ARM64)))
     refused = trial(tmp_path / "my.sif")
     assert (refused.exit_code, "wrong_architecture" in refused.output) == (1, True), refused.output
+
+
+@pytest.fixture
+def apptainer(tmp_path: Path) -> Iterator[Path]:
+    """The folder of a stand-in for Apptainer; what it keeps is in `store`."""
+    (tmp_path / "apptainer").mkdir()
+    with standing_in(tmp_path / "apptainer") as top:
+        yield top
+
+
+def kept(top: Path) -> list[str]:
+    return [path.name for folder in ("images", "containers") for path in (top / "store" / folder).iterdir()]
+
+
+def test_a_sif_file_is_tried_with_apptainer_and_nothing_is_kept(
+    trial: Any, apptainer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    (tmp_path / "my.sif").write_bytes(sif(partition(squashfs(copying()))))
+    done = trial(tmp_path / "my.sif", "--engine", "apptainer")
+    assert (done.exit_code, "2 of 2 cases valid" in done.output) == (0, True), done.output
+    assert kept(apptainer) == []
+
+
+def test_without_apptainer_is_said_how_to_have_it(
+    trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = trial("my.sif", "--engine", "apptainer")
+    assert (done.exit_code, "module load apptainer" in done.output) == (6, True), done.output
 
 
 def test_without_squashfs_tools_a_sif_file_is_answered_with_what_to_install(

@@ -1,8 +1,6 @@
 """A real engine, one image that can do everything wrong, and one case to do it on."""
 
 import gc
-import os
-import shutil
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from sandbox.loading import load_image
 from sandbox.run import run_case
 from tests.hostile.containers import SMALL
 from tests.hostile.images import BY_TRACK, build
+from tests.sandbox.apptainer import standing_in
 
 MIB = 2**20
 SHAPE = (6, 7, 8)
@@ -59,13 +58,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a stand-in for Apptainer, the first of this process's programs; it needs bubblewrap."""
-    if shutil.which("bwrap") is None:
-        pytest.skip("Apptainer's stand-in was not tried: there is no bubblewrap")
-    top = tmp_path_factory.mktemp("apptainer")
-    shutil.copy(Path(__file__).with_name("standins") / "apptainer", top)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", f"{top}:{os.environ['PATH']}")
-        patch.setenv("PROCTOR_APPTAINER_DIR", str(top / "store"))
+    with standing_in(tmp_path_factory.mktemp("apptainer")) as top:
         yield top
 
 
