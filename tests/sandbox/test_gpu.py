@@ -99,8 +99,14 @@ def test_a_program_that_fails_is_to_blame_where_its_gpu_is_well(
             {"lost": True},
             f"GPU {FIRST} does not answer its driver; nvidia-smi says: Unable to determine",
         ),
-        (FIRST, {"errors": 2}, f"GPU {FIRST} counts 2 memory errors that it could not correct"),
-        (None, {"hangs": True}, f"nvidia-smi did not answer for GPU {FIRST} within 1 s"),
+        pytest.param(
+            *(FIRST, {"errors": 2}, f"GPU {FIRST} counts 2 memory errors that it could not correct"),
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            *(None, {"hangs": True}, f"nvidia-smi did not answer for GPU {FIRST} within 1 s"),
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_nobody_is_to_blame_whose_gpu_fails_under_a_case(

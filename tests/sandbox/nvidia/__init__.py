@@ -59,8 +59,16 @@ class StandIn:
     @property
     def given(self) -> list[list[str]]:
         """The GPUs that each container was given, in the order in which these were."""
-        notes = sorted(self._given.iterdir(), key=lambda note: note.stat().st_mtime_ns)
-        return [json.loads(note.read_text()) for note in notes]
+        return [json.loads(note.read_text()) for note in self._notes]
+
+    @property
+    def containers(self) -> list[str]:
+        """The ids of these containers, in the same order."""
+        return [note.name for note in self._notes]
+
+    @property
+    def _notes(self) -> list[Path]:
+        return sorted(self._given.iterdir(), key=lambda note: note.stat().st_mtime_ns)
 
     def _write(self, state: dict[str, Any]) -> None:
         part = self._state.with_suffix(".part")
