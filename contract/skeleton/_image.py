@@ -8,8 +8,8 @@ from evaluator.spec import Task
 
 BASE = "python:3.11-slim"
 FETCH = (
-    "python -m pip download --only-binary=:all: --platform=manylinux_2_28_x86_64 --platform=manylinux_2_17_x86_64 "
-    "--python-version=3.11 --dest=wheels -r requirements.txt pip"
+    "python -m pip download --quiet --only-binary=:all: --platform=manylinux_2_28_x86_64 "
+    "--platform=manylinux_2_17_x86_64 --python-version=3.11 --dest=wheels -r requirements.txt pip"
 )
 """The command that puts what `requirements` lists into `wheels/`, on whatever machine, for an image of `BASE`."""
 
