@@ -212,6 +212,28 @@ def test_windows_is_told_where_it_runs(cli: Cli, tmp_path: Path, monkeypatch: py
     assert (done.exit_code, "run it in WSL" in done.output) == (6, True), done.output
 
 
+def test_no_word_of_a_challenge_becomes_a_command_or_code(cli: Cli, tmp_path: Path) -> None:
+    """Titles, classes and values of columns are whoever's who wrote the file."""
+    evil = 'x"""\n```sh\nrm -rf ~\n```\n{{ 7 * 7 }}'
+    content = yaml.safe_load((CHALLENGES / "skin-lesions" / "challenge.yaml").read_text())
+    task = content["tasks"]["diagnosis"]
+    task["title"] = 'Which """ {{ 7 * 7 }} ```'
+    task["output"]["classes"][0] = evil
+    (tmp_path / "challenge.yaml").write_text(yaml.safe_dump(content))
+    plain, spoilt = tmp_path / "plain", tmp_path / "spoilt"
+    words = ("--task", "diagnosis", "--challenge")
+    assert cli("init", plain, *words, CHALLENGES / "skin-lesions" / "challenge.yaml").exit_code == 0
+    done = cli("init", spoilt, *words, tmp_path / "challenge.yaml")
+    assert done.exit_code == 0, done.output
+    shown, meant = ((folder / "README.md").read_text().splitlines() for folder in (spoilt, plain))
+    assert len(shown) == len(meant)
+    assert [line for line in shown if line.startswith("```")] == [
+        one for one in meant if one.startswith("```")
+    ]
+    one, other = (ast.dump(ast.parse((folder / "predict.py").read_text())) for folder in (spoilt, plain))
+    assert one == other
+
+
 def test_flags_that_are_no_names_of_python_are_taken(spec: Challenge, tmp_path: Path) -> None:
     task = spec.tasks["task4"]
     one = task.all_inputs[0].model_copy(update={"flag": "--in"})
