@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rich.text import Text
 
-from client.api import Client
-from client.app import err, out, signed_in
+from client.app import err, out
 from client.cases import LocalCase, find_cases
-from client.errors import Local, Unreachable, WrongUsage
+from client.errors import Local, WrongUsage
 from client.progress import size
+from client.rules import read_rules, require_task
 from client.trial import TrialPlan, connect, host_memory, image_on_engine, limits_here, try_cases
 from contract.images import ImageFacts
-from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
+from evaluator.spec import Limits
 from evaluator.terminal import in_line
 from evaluator.verdicts import Fault, Verdict
 from sandbox.engine import Engine
@@ -41,11 +41,8 @@ def try_on_cases(
     Raises:
         ClientError: what was named cannot be used, or there is no engine.
     """
-    spec = _spec(challenge, overlay)
-    if task not in spec.tasks:
-        raise WrongUsage(
-            f"There is no task {task!r}.", f"Tasks: {', '.join(spec.tasks)}.{_board_of(spec, task)}"
-        )
+    spec = read_rules(challenge, overlay).spec
+    require_task(spec, task)
     if track is not None and track not in spec.tracks:
         raise WrongUsage(f"There is no track {track!r}.", f"Tracks: {', '.join(spec.tracks)}.")
     ready, problems = find_cases(cases, task, spec.tasks[task])
@@ -101,33 +98,6 @@ def _engine(kind: EngineKind | None) -> Iterator[Engine]:
         raise Local(f"The container engine failed, not the image: {fault}") from None
     finally:
         engine.close()
-
-
-def _spec(challenge: str, overlay: Path | None) -> Challenge:
-    if not Path(challenge).is_file():
-        if "/" in challenge or challenge.endswith((".yaml", ".yml")):
-            raise Local(f"There is no challenge file {challenge}.")
-        with signed_in() as client:
-            return _spec_of(client, challenge)
-    try:
-        return load_challenge(Path(challenge), overlay)
-    except SpecError as error:
-        raise WrongUsage(f"The challenge file cannot be used:\n{error}") from None
-
-
-def _spec_of(client: Client, slug: str) -> Challenge:
-    try:
-        return parse_challenge(client.challenge(slug).spec)
-    except (SpecError, ValueError):
-        raise Unreachable(
-            f"{client.url} describes {slug!r} in a way that this version cannot read.",
-            "Update the client with pip, or name a challenge file with --challenge.",
-        ) from None
-
-
-def _board_of(spec: Challenge, name: str) -> str:
-    board = spec.boards.get(name)
-    return f" {name} is a board of {board.task}: try {board.task}." if board else ""
 
 
 def _run(engine: Engine, plan: TrialPlan, cases: list[LocalCase]) -> int:

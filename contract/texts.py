@@ -4,6 +4,7 @@ Whoever can mend it is refused and told; what a run worker says is cleaned inste
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -63,6 +64,12 @@ def printable(text: str) -> str:
 def cleaned(text: str) -> str:
     """`text` without what a terminal would obey; other characters that cannot be kept become U+FFFD."""
     return harmless(_COMMANDS.sub("", text))
+
+
+def listed(values: Iterable[str]) -> str:
+    """Names as a sentence has them: a, b and c."""
+    *rest, last = list(values) or [""]
+    return f"{', '.join(rest)} and {last}" if rest else last
 
 
 @dataclass(frozen=True)

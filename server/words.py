@@ -1,7 +1,7 @@
 """Texts for people: what a schema found wrong with a request, never the value itself, which may be a secret; cells."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,12 +31,6 @@ def shortened(text: str, most: int) -> str:
 def moment(at: datetime) -> str:
     """A time as pages write it: to the minute, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def listed(values: Iterable[str]) -> str:
-    """Names as a sentence has them: a, b and c."""
-    *rest, last = list(values) or [""]
-    return f"{', '.join(rest)} and {last}" if rest else last
 
 
 _BOUNDS = {"min_length": ("at least", "needed"), "max_length": ("at most", "allowed")}

@@ -93,13 +93,23 @@ def test_the_platform_brings_its_pages_and_what_they_use(release: Path) -> None:
         assert kept <= names, sorted(kept - names)
     assert {"alembic.ini", "migrations/env.py", "contract/commit.txt"} <= names
     assert not [name for name in names if name.startswith(("tests/", "demo/")) or "__pycache__" in name]
+    assert template() <= names
+    assert {"client/templates/README.md", "client/packed/fomo26.yaml"} <= names
+
+
+def template() -> set[str]:
+    """What `proctor init --from baseline` writes, by its path in the repository."""
+    return set(run("git", "ls-files", "baseline_model", folder=ROOT).split())
 
 
 def test_the_clients_wheel_holds_no_server(release: Path) -> None:
     with zipfile.ZipFile(wheel(release, "proctor_client")) as packed:
-        tops = {name.split("/")[0].partition("-")[0] for name in packed.namelist()}
+        names = set(packed.namelist())
+        tops = {name.split("/")[0].partition("-")[0] for name in names}
         about = packed.read(next(name for name in packed.namelist() if name.endswith("/METADATA"))).decode()
     assert tops == {"client", "contract", "evaluator", "sandbox", "proctor_client"}
+    carried = {name for name in names if name.startswith("client/packed/")}
+    assert carried == {f"client/packed/{path}" for path in template()} | {"client/packed/fomo26.yaml"}
     wanted = [line.partition(": ")[2] for line in about.splitlines() if line.startswith("Requires-Dist")]
     always = closure(one for one in wanted if "extra ==" not in one)
     assert not always & {"fastapi", "sqlalchemy", "celery", "numpy", "docker", "torch"}
@@ -128,6 +138,16 @@ def test_the_client_alone_works_and_says_which_commit_made_it(
     lacking = subprocess.run([str(one) for one in words], capture_output=True, text=True, check=False)
     assert lacking.returncode != 0
     assert "proctor-client[try]" in lacking.stderr
+    words = (proctor, "init", tmp_path / "mine", "--from", "baseline")
+    lacking = subprocess.run([str(one) for one in words], capture_output=True, text=True, check=False)
+    assert (lacking.returncode, "proctor-client[try]" in lacking.stderr) == (6, True), lacking.stderr
+    for name in closure(project["optional-dependencies"]["try"]):
+        link(importlib.metadata.distribution(name), site)
+    for number, words in enumerate((("--from", "baseline"), ("--task", "task3"), ("--kind", "points"))):
+        run(proctor, "init", tmp_path / str(number), *words, folder=tmp_path)
+    checkpoint = ROOT / "baseline_model" / "checkpoint.pt"
+    assert (tmp_path / "0" / "baseline_model" / "checkpoint.pt").read_bytes() == checkpoint.read_bytes()
+    assert (tmp_path / "1" / "challenge.yaml").read_text().startswith("# FOMO26")
 
 
 def test_what_it_stands_on_is_listed_by_locked_versions(release: Path) -> None:

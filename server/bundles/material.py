@@ -8,6 +8,7 @@ from sqlalchemy import or_
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
+from contract.texts import listed
 from evaluator.bundle import (
     BOARD,
     MANIFEST,
@@ -32,7 +33,6 @@ from server.evaluations.status import ACTIVE
 from server.leaderboard.bases import case_counts, digests_of
 from server.leaderboard.spreadsheet import as_csv
 from server.leaderboard.views import leaderboard_out
-from server.words import listed
 
 _NAMED = 5
 """Results that a refusal names."""

@@ -9,13 +9,14 @@ from contract.overview import AttentionOut, Urgency
 from contract.phases import CheckState
 from contract.readiness import ReadinessCheck
 from contract.statuses import ReevaluationState
+from contract.texts import listed
 from server.disk import Share
 from server.overview.scene import Scene
 from server.queue.slots import standstill
 from server.readiness.service import at_a_glance
 from server.reevaluations.models import Reevaluation
 from server.teams.models import Team
-from server.words import counted, listed, moment
+from server.words import counted, moment
 
 _SOON = timedelta(days=7)
 _LATE_ANSWER = timedelta(days=2)

@@ -161,6 +161,9 @@ CLIENT = {
     "results json": ["results", "--json"],
     "submit": ["submit", f"no{EVIL}.tar"],
     "try": ["try", EVIL, "--task", EVIL, "--cases", "CASES", "--challenge", "fomo26"],
+    "init": ["init", f"no{EVIL}", "--task", EVIL, "--challenge", "fomo26"],
+    "init of a kind": ["init", f"no{EVIL}", "--kind", EVIL],
+    "init from": ["init", f"no{EVIL}", "--task", EVIL, "--from", EVIL],
     "images": ["images"],
     "verify-address": ["verify-address", "--send"],
     "change-address": ["change-address", EVIL, "--password", "p" * 12],
@@ -198,6 +201,9 @@ CLIENT = {
 
 WRONG = {
     "agree",
+    "init",
+    "init of a kind",
+    "init from",
     "submit",
     "try",
     "verify",

@@ -35,7 +35,7 @@ class Lacking(importlib.abc.MetaPathFinder):
 
 def leave_posix() -> None:
     """From here on this process has neither the modules nor the names, and nothing of ours is loaded."""
-    for name in ("client.commands", "client.trying"):
+    for name in ("client.commands", "client.trying", "client.begun"):
         importlib.import_module(name)
     for name in [*sys.modules]:
         if name in MODULES or name.partition(".")[0] in OURS:

@@ -10,11 +10,11 @@ import nibabel
 import numpy as np
 import pytest
 
+from contract import run_words, skeleton
 from evaluator.outputs import check_output
 from evaluator.spec import Challenge, load_challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
-from server.web.public import contract_words, programs
 from tests.server.browsing import browsing, require_sound
 
 _CHALLENGES = Path(__file__).parents[2] / "challenges"
@@ -40,10 +40,10 @@ def test_the_program_of_the_page_answers_validly_to_the_call_of_the_page(
     inputs = {one.key: tmp_path / one.file for one in task.all_inputs}
     for path in inputs.values():
         scan(path)
-    program = programs.program(task)
+    program = skeleton.program(task)
     assert program is not None, "every kind of the challenges here has one"
     script.write_text(program)
-    flags = shlex.split(contract_words.call_of(task))[len(task.call or ["ENTRYPOINT"]) :]
+    flags = shlex.split(run_words.call_of(task))[len(task.call or ["ENTRYPOINT"]) :]
     moved = [one.replace("/input/", f"{tmp_path}/").replace("/output/", f"{tmp_path}/") for one in flags]
     subprocess.run([sys.executable, script, *moved], check=True, env={**os.environ}, timeout=120)
     result = check_output(task, written, inputs)
@@ -53,7 +53,7 @@ def test_the_program_of_the_page_answers_validly_to_the_call_of_the_page(
 @pytest.mark.parametrize(("slug", "name"), _TASKS)
 def test_each_kind_says_what_counts_and_leaves_no_field_of_a_range_out(slug: str, name: str) -> None:
     output = _SPECS[slug].tasks[name].output
-    said = " ".join([contract_words.short(output), *contract_words.whole(output)])
+    said = " ".join([run_words.short(output), *run_words.whole(output)])
     for field in ("minimum", "maximum", "unit"):
         bound = getattr(output, field, None)
         if bound is not None:
@@ -77,7 +77,8 @@ def test_whoever_knows_nothing_reads_the_call_the_output_and_the_limits(
         "It has to be a number from 0 to 1; any other is output_invalid:range.",
         "A number, in years (.txt).",
         "There is no network",
-        "FROM python:3.11-slim",
+        "ARG BASE=python:3.11-slim",
+        f"proctor init my-submission --task task1 --challenge {slug}",
         f'href="/challenges/{slug}/submit"',
         f'href="/register?then=/challenges/{slug}/take-part"',
         "The archive that you send may have 200 MiB at most",

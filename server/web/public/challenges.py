@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract import run_words, skeleton
 from contract.texts import Name
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Limits, OneOf, Task
@@ -30,7 +31,7 @@ from server.teams.models import Team
 from server.versions.amending import is_first
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
-from server.web.public import contract_words, programs
+from server.web.public import contract_words
 from server.web.public.leaders import leads_of
 from server.web.public.moments import Stage, When, drawn, next_of, stages
 
@@ -94,6 +95,7 @@ def take_part(
         frame=challenge_frame(challenge, takes_part=visitor.user is not None),
         spec=spec,
         tasks=[_called(spec, name) for name in spec.tasks],
+        fetch=skeleton.FETCH,
         own_limits=any(task.limits for task in spec.tasks.values()),
         limits=contract_words.limits_of(spec.limits),
         upload_limit=settings.upload_limit,
@@ -110,13 +112,14 @@ def _called(spec: Spec, name: str) -> Mapping[str, Any]:
         "name": name,
         "task": task,
         "inputs": _inputs(task),
-        "call": contract_words.call_of(task),
-        "alternatives": contract_words.alternatives_of(task),
-        "short": contract_words.short(task.output),
-        "counts": contract_words.whole(task.output),
+        "call": run_words.call_of(task),
+        "alternatives": run_words.alternatives_of(task),
+        "short": run_words.short(task.output),
+        "counts": run_words.whole(task.output),
         "limits": contract_words.limits_of(spec.limits_of(name)),
-        "program": programs.program(task),
-        "dockerfile": programs.dockerfile(task),
+        "program": skeleton.program(task),
+        "dockerfile": skeleton.dockerfile(task),
+        "requirements": skeleton.requirements(task),
     }
 
 
@@ -139,7 +142,7 @@ def _tasks(session: Session, challenge: Challenge, listed: list[Stage]) -> list[
             "task": task,
             "inputs": _inputs(task),
             "limits": _limits(spec.limits_of(name)),
-            "output": contract_words.short(task.output),
+            "output": run_words.short(task.output),
             "cases": [
                 (stage.phase.title, counts[stage.name, name])
                 for stage in listed

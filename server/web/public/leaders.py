@@ -8,12 +8,12 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from contract.leaderboard import UnifiedOut
+from contract.texts import listed
 from server.challenges.models import Challenge
 from server.leaderboard.made import MadeTrack
 from server.leaderboard.memory import Memory
 from server.pages import plural
 from server.web.public.moments import Stage, When
-from server.words import listed
 
 _NAMED = 5
 """Teams that a sentence names; more are counted."""

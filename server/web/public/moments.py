@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from contract.texts import listed
 from evaluator.charts import Picture, TimelinePhase, timeline
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
-from server.words import listed
 
 
 class When(StrEnum):

@@ -1,0 +1,47 @@
+"""The PyTorch template and FOMO26's challenge file: as the wheel carries them, or as they lie in a checkout."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from client.errors import Local, WrongUsage
+from client.rules import ChallengeRules, read_rules
+from client.starting import Start, baseline_page, companions
+
+_PACKED = Path(__file__).parent / "packed"
+_CHECKOUT = Path(__file__).resolve().parents[1]
+TASKS = ("task1", "task2", "task3", "task4", "task5", "task6")
+_LEFT_OUT = ("__pycache__", "wheels")
+
+
+def fomo26() -> ChallengeRules:
+    """The rules of FOMO26, as they are released with this version."""
+    return read_rules(str(_found("fomo26.yaml", "challenges/fomo26/challenge.yaml")))
+
+
+def baseline_files(start: Start) -> Mapping[str, bytes]:
+    """The template as it stands, in `baseline_model/`, and beside it a page, the challenge's file and two cases.
+
+    Raises:
+        WrongUsage: the template does not serve the task.
+        Local: this installation does not carry it.
+    """
+    if start.rules.spec.challenge != "fomo26" or start.name not in TASKS:
+        raise WrongUsage(
+            "The baseline serves the tasks of FOMO26 alone.", "Leave --from out for a skeleton of this task."
+        )
+    top = _found("baseline_model", "baseline_model")
+    paths = [
+        path for path in sorted(top.rglob("*")) if path.is_file() and not set(path.parts) & set(_LEFT_OUT)
+    ]
+    files = {f"baseline_model/{path.relative_to(top).as_posix()}": path.read_bytes() for path in paths}
+    return {"README.md": baseline_page(start), **files, **companions(start)}
+
+
+def _found(packed: str, checked_out: str) -> Path:
+    for path in (_PACKED / packed, _CHECKOUT / checked_out):
+        if path.exists():
+            return path
+    raise Local(
+        f"This installation has no {checked_out}.",
+        "It is in Proctor's repository, and in the wheels of its releases.",
+    )

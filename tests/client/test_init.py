@@ -1,0 +1,245 @@
+"""What `proctor init` writes: a program that the platform's own checks take, and whole folders or nothing."""
+
+import ast
+import html
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from client.errors import WrongUsage
+from client.folders import write_folder
+from client.kinds import KINDS
+from client.rules import ChallengeRules
+from client.starting import Start, skeleton_files
+from contract import skeleton
+from evaluator.spec import Challenge, load_challenge
+from tests.client.conftest import FOMO26, Cli, Server
+
+ROOT = Path(__file__).resolve().parents[2]
+CHALLENGES = ROOT / "challenges"
+
+
+def own_test(folder: Path) -> str:
+    """What the folder's own test says, where there is no engine."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    environment = {"PATH": str(folder), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_passes_the_platform_s_checks_as_it_is_written(cli: Cli, tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "mine"
+    done = cli("init", folder, "--kind", kind, "--invoke")
+    assert done.exit_code == 0, done.output
+    assert "2 passed, 1 skipped" in own_test(folder)
+    images = {"requirements.txt"} if kind in ("segmentation", "embedding", "points") else set()
+    made = {"predict.py", "Dockerfile", "predict.def", "test_predict.py", "README.md", "challenge.yaml"}
+    cases = {f"cases/case-{number}/image.nii.gz" for number in (1, 2)}
+    assert files(folder) == made | images | cases | {".dockerignore"}
+
+
+@pytest.mark.parametrize(
+    ("challenge", "task"), [("fomo26", "task1"), ("skin-lesions", "diagnosis"), ("detection", "landmarks")]
+)
+def test_a_task_of_a_challenge_file_does_so_with_its_own_flags_and_files(
+    cli: Cli, tmp_path: Path, challenge: str, task: str
+) -> None:
+    """One of two inputs, pictures, and a program that is the image's own ENTRYPOINT among them."""
+    folder = tmp_path / "mine"
+    done = cli("init", folder, "--challenge", CHALLENGES / challenge / "challenge.yaml", "--task", task)
+    assert done.exit_code == 0, done.output
+    assert "1 passed, 1 skipped" in own_test(folder)
+    assert (folder / "challenge.yaml").read_bytes() == (
+        CHALLENGES / challenge / "challenge.yaml"
+    ).read_bytes()
+    if challenge == "skin-lesions":
+        assert 'ENTRYPOINT ["python", "/app/predict.py"]' in (folder / "Dockerfile").read_text()
+    if challenge == "fomo26":
+        cases = sorted(path.name for path in (folder / "cases").rglob("t2s*"))
+        assert cases == ["t2s.nii.gz"], "one case has the first of the two, the other the second"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_imports_no_more_than_it_needs_and_its_lines_fit(cli: Cli, tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "mine"
+    cli("init", folder, "--kind", kind)
+    program = (folder / "predict.py").read_text()
+    imported = {one.names[0].name for one in ast.walk(ast.parse(program)) if isinstance(one, ast.Import)}
+    needed = {"segmentation": {"nibabel", "numpy"}, "embedding": {"nibabel", "numpy"}}
+    needed |= {"points": {"json", "nibabel", "numpy"}, "table": {"json"}}
+    assert imported == {"argparse"} | needed.get(kind, set())
+    for name in imported - {"argparse"}:
+        assert program.count(name) > 1, f"{name} is imported and used"
+    assert max(len(line) for line in program.splitlines()) <= 110
+
+
+def test_the_page_of_a_challenge_shows_the_same_files(
+    mine: Cli, server: Server, slug: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    done = mine("init", folder, "--task", "task2", "--challenge", slug)
+    assert done.exit_code == 0, done.output
+    shown = html.unescape(httpx.get(f"{server.url}/challenges/{slug}/take-part").text)
+    for name in ("predict.py", "Dockerfile", "requirements.txt"):
+        assert (folder / name).read_text() in shown, name
+    page = (folder / "README.md").read_text()
+    assert "https://SERVER" not in page, "they are logged in there"
+    assert f"proctor submit --challenge {slug} --task task2 --track method --phase sanity" in page
+    written = load_challenge(folder / "challenge.yaml")
+    assert written.challenge == slug
+    assert written.tasks == load_challenge(FOMO26).tasks
+
+
+def test_without_a_challenge_a_task_is_one_of_fomo26(cli: Cli, tmp_path: Path) -> None:
+    done = cli("init", tmp_path / "mine", "--task", "task3")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "mine" / "challenge.yaml").read_bytes() == FOMO26.read_bytes()
+    assert "proctor register https://SERVER" in (tmp_path / "mine" / "README.md").read_text()
+
+
+def test_a_made_challenge_is_sent_nowhere(cli: Cli, tmp_path: Path) -> None:
+    cli("init", tmp_path / "mine", "--kind", "number")
+    page = (tmp_path / "mine" / "README.md").read_text()
+    assert "proctor submit" not in page
+    assert "proctor init DIR --challenge" in page
+
+
+@pytest.mark.parametrize("task", [(), ("--task", "task5")], ids=["any", "one"])
+def test_the_baseline_is_the_template_of_the_repository_to_the_last_byte(
+    cli: Cli, tmp_path: Path, task: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "deep" / "mine"
+    done = cli("init", folder, "--from", "baseline", *task)
+    assert done.exit_code == 0, done.output
+    listed = subprocess.run(
+        ["git", "ls-files", "baseline_model"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    for path in listed:
+        assert (folder / path).read_bytes() == (ROOT / path).read_bytes(), path
+    named = task[-1] if task else "task1"
+    page = (folder / "README.md").read_text()
+    assert f"proctor submit --challenge fomo26 --task {named} " in page
+    tops = {path.name for path in folder.iterdir()}
+    assert tops == {"README.md", "challenge.yaml", "baseline_model", "cases"}
+
+
+WRONG = {
+    ("--task", "task9"): (2, "Tasks: task1, task2, task3"),
+    ("--task", "task7"): (2, "task7 is a board of task6: take task6"),
+    ("--kind", "clases"): (2, "did you mean classes?"),
+    ("--kind", "number", "--task", "task3"): (2, "--kind is for whoever has no challenge yet"),
+    ("--from", "scratch", "--task", "task3"): (2, "Templates: skeleton, baseline"),
+    ("--from", "baseline", "--kind", "number"): (2, "Leave --kind and --invoke out"),
+    ("--from", "baseline", "--task", "task9"): (2, "Tasks: task1"),
+    ("--challenge", "no/such/file.yaml"): (6, "There is no challenge file"),
+    ("--challenge", str(FOMO26)): (2, "Name a task with --task"),
+    (): (2, "number, classes, segmentation, embedding, points, table"),
+}
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_what_cannot_be_written_is_said_and_nothing_is(
+    cli: Cli, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = cli("init", tmp_path / "mine", *words)
+    code, said = WRONG[words]
+    assert done.exit_code == code, done.output
+    assert said in " ".join(done.output.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_task_without_a_skeleton_is_named(cli: Cli, tmp_path: Path) -> None:
+    content = yaml.safe_load((CHALLENGES / "survival" / "challenge.yaml").read_text())
+    content["tasks"]["outcome"]["call"] = ["/opt/run.sh"]
+    (tmp_path / "challenge.yaml").write_text(yaml.safe_dump(content))
+    words = ("--challenge", tmp_path / "challenge.yaml")
+    done = cli("init", tmp_path / "mine", *words)
+    assert (done.exit_code, "called as `/opt/run.sh`" in done.output) == (2, True), done.output
+    done = cli("init", tmp_path / "mine", *words, "--task", "outcome", "--from", "baseline")
+    assert (done.exit_code, "tasks of FOMO26 alone" in done.output) == (2, True), done.output
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_kind_of_output_of_a_package_s_own_has_none(spec: Challenge) -> None:
+    task = spec.tasks["task3"]
+    own = task.model_copy(update={"output": task.output.model_copy(update={"kind": "contours"})})
+    rules = ChallengeRules(spec.model_copy(update={"tasks": {"task3": own}}), "")
+    with pytest.raises(WrongUsage, match="kind 'contours', which task3 has"):
+        skeleton_files(Start(rules, "task3", known=True))
+
+
+def test_nothing_that_is_there_is_overwritten(cli: Cli, tmp_path: Path) -> None:
+    full, file, link = tmp_path / "full", tmp_path / "file", tmp_path / "link"
+    full.mkdir()
+    (full / "notes.txt").write_text("mine")
+    file.write_text("mine")
+    link.symlink_to(tmp_path / "nowhere")
+    for folder in (full, file, link):
+        done = cli("init", folder, "--kind", "number")
+        assert (done.exit_code, "nothing was written" in done.output) == (6, True), done.output
+    assert {path.name for path in tmp_path.iterdir()} == {"full", "file", "link"}
+    assert files(full) == {"notes.txt"}
+
+
+def test_an_empty_folder_is_filled(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    assert cli("init", ".", "--kind", "number").exit_code == 0
+    assert "predict.py" in files(tmp_path / "mine")
+
+
+def test_what_fails_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="a"):
+        write_folder(tmp_path / "mine", {"a": b"a file", "a/b": b"below it"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_windows_is_told_where_it_runs(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    done = cli("init", tmp_path / "mine", "--kind", "number")
+    assert (done.exit_code, "run it in WSL" in done.output) == (6, True), done.output
+
+
+def test_no_word_of_a_challenge_becomes_a_command_or_code(cli: Cli, tmp_path: Path) -> None:
+    """Titles, classes and values of columns are whoever's who wrote the file."""
+    evil = 'x"""\n```sh\nrm -rf ~\n```\n{{ 7 * 7 }}'
+    content = yaml.safe_load((CHALLENGES / "skin-lesions" / "challenge.yaml").read_text())
+    task = content["tasks"]["diagnosis"]
+    task["title"] = 'Which """ {{ 7 * 7 }} ```'
+    task["output"]["classes"][0] = evil
+    (tmp_path / "challenge.yaml").write_text(yaml.safe_dump(content))
+    plain, spoilt = tmp_path / "plain", tmp_path / "spoilt"
+    words = ("--task", "diagnosis", "--challenge")
+    assert cli("init", plain, *words, CHALLENGES / "skin-lesions" / "challenge.yaml").exit_code == 0
+    done = cli("init", spoilt, *words, tmp_path / "challenge.yaml")
+    assert done.exit_code == 0, done.output
+    shown, meant = ((folder / "README.md").read_text().splitlines() for folder in (spoilt, plain))
+    assert len(shown) == len(meant)
+    assert [line for line in shown if line.startswith("```")] == [
+        one for one in meant if one.startswith("```")
+    ]
+    one, other = (ast.dump(ast.parse((folder / "predict.py").read_text())) for folder in (spoilt, plain))
+    assert one == other
+
+
+def test_flags_that_are_no_names_of_python_are_taken(spec: Challenge, tmp_path: Path) -> None:
+    task = spec.tasks["task4"]
+    one = task.all_inputs[0].model_copy(update={"flag": "--in"})
+    two = one.model_copy(update={"key": "other", "flag": "--3d-view"})
+    program = skeleton.program(task.model_copy(update={"inputs": (one, two)}))
+    assert program is not None
+    ast.parse(program)
+    assert "case.input_in" in program
+    assert 'parser.add_argument("--3d-view", dest="input_3d_view", required=True)' in program

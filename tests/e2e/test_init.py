@@ -1,0 +1,184 @@
+"""A stranger does what the README of `proctor init` says, types nothing else, and is on the board."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from demo.images import ensure_base
+from evaluator.spec import load_challenge
+from tests.e2e.conftest import FOMO26
+from tests.e2e.installation import Installation, installation
+from worker.embedded.data import CHECKOUT
+
+PASSWORD = "a long password of a stranger"
+APPTAINER = Path(__file__).with_name("apptainer.py")
+
+
+@dataclass
+class Stranger:
+    """Somebody at a shell of their own, who has the `proctor` command and what the page of their folder says."""
+
+    home: Path
+    url: str
+    base: str
+
+    def __post_init__(self) -> None:
+        self.tag = f"init-{uuid.uuid4().hex[:12]}"
+        self.folder = self.home / "mine"
+        self.team = f"Team {self.tag}"
+
+    def types(self, command: str, *, where: Path | None = None) -> str:
+        """What a command prints; whoever it asks for name, address and password is answered."""
+        answers = f"A Stranger\n{self.tag}@example.org\n{PASSWORD}\n{PASSWORD}\n"
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "PYTHONPATH": str(CHECKOUT),
+            "PROCTOR_CONFIG_DIR": str(self.home / "config"),
+            "COLUMNS": "200",
+            "IMAGE": self.tag,
+        }
+        done = subprocess.run(
+            ["bash", "-e", "-c", command],
+            cwd=where or self.home,
+            env=environment | {key: value for key, value in os.environ.items() if key.startswith("PIP_")},
+            input=answers,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def follows(self, *, sif: bool = False, phase: str | None = None) -> str:
+        """What all commands of the folder's page print; those for a SIF file only if asked for."""
+        page = (self.folder / "README.md").read_text()
+        if phase is not None:  # another one of those that the page names
+            page = re.sub("--phase [a-z]+", f"--phase {phase}", page)
+        typed = [line for line in commands(page) if sif or ".sif" not in line]
+        return "".join(self.types(self.here(line), where=self.folder) for line in typed)
+
+    def here(self, command: str) -> str:
+        """The command with this machine's base image, and names that no other test has."""
+        base = f"--build-arg BASE={self.base}"
+        apptainer = f"{sys.executable} {APPTAINER} build {self.base} "
+        for typed, meant in {
+            "https://SERVER": self.url,
+            "My team": self.team,
+            "my-submission": self.tag,
+            "docker build ": f"docker build --network=none {base} ",
+            "apptainer build ": apptainer,
+            "build.py ": f"build.py --base {self.base} ",
+        }.items():
+            command = command.replace(typed, meant)
+        return command
+
+
+def commands(page: str) -> list[str]:
+    """The lines of the page's shell blocks."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@contextmanager
+def somebody(home: Path, url: str) -> Iterator[Stranger]:
+    """A stranger, whose image the engine forgets afterwards."""
+    home.mkdir()
+    stranger = Stranger(home, url, ensure_base())
+    yield stranger
+    asked = ["docker", "image", "inspect", "--format", "{{.Id}}", stranger.tag]
+    named = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    for name in [stranger.tag, f"proctor/{named.removeprefix('sha256:')}:run"] if named else []:
+        subprocess.run(["docker", "image", "rm", "--force", name], check=False, capture_output=True)
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def stranger(running: Installation, place: Path) -> Iterator[Stranger]:
+    with somebody(place / uuid.uuid4().hex, running.url) as stranger:
+        yield stranger
+
+
+def test_the_page_of_a_skeleton_leads_to_the_board(platform: Installation, stranger: Stranger) -> None:
+    """A map of labels, which needs most: packages, a base of one's own, and public cases first."""
+    stranger.types("proctor init mine --task task2 --invoke")
+    assert "1 skipped" in stranger.types("python -m pytest -q -p no:cacheprovider", where=stranger.folder)
+    said = stranger.follows()
+    assert "2 of 2 cases valid." in said
+    assert stranger.team in said
+    tried = stranger.types("python -m pytest -q -p no:cacheprovider", where=stranger.folder)
+    assert "3 passed" in tried, "now there is an image to try"
+    hidden = (
+        "proctor submit --challenge fomo26 --task task2 --track open --phase validation --watch my-submission"
+    )
+    assert "scored" in stranger.types(stranger.here(hidden)).lower()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("challenge", "task"), [("detection", "landmarks"), ("detection", "lesions"), ("survival", "outcome")]
+)
+def test_other_kinds_are_built_tried_and_scored(
+    running: Installation, stranger: Stranger, challenge: str, task: str
+) -> None:
+    home = CHECKOUT / "challenges" / challenge
+    slug = f"{challenge}-{stranger.tag[5:]}"
+    running.apply(load_challenge(home / "challenge.yaml").model_copy(update={"challenge": slug}))
+    words = ["--task", task] if challenge == "detection" else []
+    made = [sys.executable, str(home / "make_cases.py"), str(stranger.home / "made"), *words, "--cases", "6"]
+    subprocess.run(made, check=True)
+    running.import_task(slug, "test", task, stranger.home / "made")
+    stranger.types(f"proctor register {stranger.url}")
+    stranger.types(f"proctor init mine --task {task} --challenge {slug}")
+    said = stranger.follows()
+    assert "2 of 2 cases valid." in said
+    assert stranger.team in said
+
+
+@pytest.mark.long
+def test_scores_of_classes_are_built_and_tried_without_a_server(stranger: Stranger) -> None:
+    stranger.types("proctor init mine --kind classes")
+    assert stranger.follows(sif=True).count("2 of 2 cases valid.") == 2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("task", ["task3", "task4", "task6"])
+def test_a_sif_file_of_the_definition_is_tried_and_scored_as_the_image_is(
+    platform: Installation, stranger: Stranger, task: str
+) -> None:
+    stranger.types(f"proctor init mine --task {task}")
+    said = stranger.follows(sif=True, phase="validation")
+    assert said.count("2 of 2 cases valid.") == 2, "as an image and as a SIF file"
+    sent = f"proctor submit --challenge fomo26 --task {task} --track open --phase validation --watch my-submission.sif"
+    assert "scored" in stranger.types(stranger.here(sent), where=stranger.folder).lower()
+
+
+@pytest.mark.long
+def test_the_page_of_the_baseline_leads_to_the_board(place: Path) -> None:
+    """On an installation with room for PyTorch, and synthetic brains."""
+    folder = place / uuid.uuid4().hex
+    folder.mkdir()
+    folder.chmod(0o711)
+    with installation(folder / "data") as running, somebody(folder / "home", running.url) as stranger:
+        running.apply(load_challenge(FOMO26, CHECKOUT / "demo" / "overlay.yaml"))
+        for phase in ("sanity", "validation"):
+            source = folder / phase
+            words = ["--task", "task2", "--split", phase, "--cases", "3", "--spacing", "4"]
+            subprocess.run([sys.executable, "-m", "demo.brains", source, *words], cwd=CHECKOUT, check=True)
+            running.import_task("fomo26", phase, "task2", source / "Task_2")
+        stranger.types("proctor init mine --from baseline --task task2")
+        said = stranger.follows()
+        assert "2 of 2 cases valid." in said
+        assert stranger.team in said
+        hidden = "proctor submit --task task2 --track method --phase validation --watch my-submission"
+        assert "scored" in stranger.types(stranger.here(hidden)).lower()
