@@ -14,7 +14,7 @@ from client.progress import size
 from client.rules import read_rules, require_task
 from client.trial import TrialPlan, connect, host_memory, image_on_engine, limits_here, try_cases
 from contract.images import ImageFacts
-from evaluator.spec import Limits
+from evaluator.spec import Challenge, Limits
 from evaluator.terminal import in_line
 from evaluator.verdicts import Fault, Verdict
 from sandbox.engine import Engine
