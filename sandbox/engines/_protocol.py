@@ -66,6 +66,8 @@ class ContainerEngine(Protocol):
     """What it is called where a person chooses it."""
     needs_root: bool
     """Whether bounds hold only where this process makes disks and reads control groups."""
+    knows_layers: bool
+    """Whether `load` takes an archive that lacks layers which the engine has, in place, of another image."""
     timeout: float
 
     def close(self) -> None:
