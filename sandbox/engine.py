@@ -99,6 +99,20 @@ class Engine:
                 return False
             raise
 
+    @property
+    def knows_layers(self) -> bool:
+        """Whether an archive may leave out layers that the engine has of another image."""
+        return self.raw.knows_layers
+
+    def layers(self, digest: str) -> tuple[str, ...]:
+        """The digests of an image's unpacked layers from the bottom up; none if it is not on this host."""
+        try:
+            return tuple(self.inspect_image(digest)["RootFS"].get("Layers") or ())
+        except EngineFault as fault:
+            if fault.fault is PlatformFault.IMAGE_MISSING:
+                return ()
+            raise
+
     def try_load(self, archive: BinaryIO, digest: str) -> str | None:
         """Give an archive to the engine; what it says if the image is not there afterwards, else None.
 

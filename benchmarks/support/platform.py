@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +84,15 @@ class SubmittingTeam:
     team: str
     image: str
 
-    def run(self, platform: RunningPlatform, task: str, track: str) -> str:
-        """Submits the image on `track` and waits until it is scored; the evaluation's id."""
+    def submit(self, task: str, track: str) -> str:
+        """Submits the image on `track`; the evaluation's id."""
         images = {task: self.image}
         sent = self.client.submit(self.challenge, team=self.team, track=track, phase=PHASE, images=images)
-        wanted = str(sent.evaluations[0].id)
+        return str(sent.evaluations[0].id)
+
+    def run(self, platform: RunningPlatform, task: str, track: str) -> str:
+        """Submits the image on `track` and waits until it is scored; the evaluation's id."""
+        wanted = self.submit(task, track)
         deadline = time.monotonic() + _ENDED_SECONDS
         while (status := _status(platform, wanted)) not in ("scored", "rejected", "errored", "cancelled"):
             if time.monotonic() > deadline:
@@ -123,8 +127,13 @@ def join(platform: RunningPlatform, challenge: str, archive: Path) -> Submitting
     visitor.register(email, "Bench", password)
     client = Client(platform.url, token=visitor.log_in(email, password))
     team = client.create_team(challenge, f"Bench {uuid.uuid4().hex[:6]}")
-    upload = upload_archive(client, challenge, team.id, read_archive(archive))
-    return SubmittingTeam(client, challenge, team.id, wait_for_image(client, upload))
+    return send(SubmittingTeam(client, challenge, team.id, ""), archive)
+
+
+def send(team: SubmittingTeam, archive: Path) -> SubmittingTeam:
+    """The team with this image, once it is checked."""
+    upload = upload_archive(team.client, team.challenge, team.team, read_archive(archive))
+    return replace(team, image=wait_for_image(team.client, upload))
 
 
 @contextmanager

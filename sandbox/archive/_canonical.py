@@ -2,7 +2,7 @@
 
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import BinaryIO
 
 from contract.images import ImageFacts
@@ -14,10 +14,17 @@ def canonical_name(digest: str) -> str:
     return f"proctor/{digest.removeprefix('sha256:')}:run"
 
 
-def write_canonical(facts: ImageFacts, open_blob: Callable[[str], BinaryIO], out: BinaryIO) -> None:
+def write_canonical(
+    facts: ImageFacts,
+    open_blob: Callable[[str], BinaryIO],
+    out: BinaryIO,
+    *,
+    without: Collection[str] = (),
+) -> None:
     """Streams the image to `out` as an archive that `docker load` takes; equal facts give equal bytes.
 
-    `open_blob` opens a blob by its digest: the config and every unpacked layer. `out` need not seek.
+    `open_blob` opens a blob by its digest: the config and every unpacked layer. `out` need not seek. Layers `without`
+    which it goes are named in it and not opened: an engine may have them.
 
     Raises:
         ValueError: a blob has not the size that the facts state.
@@ -28,6 +35,8 @@ def write_canonical(facts: ImageFacts, open_blob: Callable[[str], BinaryIO], out
     _write(out, "manifest.json", _manifest(facts))
     _write(out, f"{_hex(facts.digest)}.json", config)
     for digest, size in dict(zip(facts.layers, facts.layer_sizes, strict=True)).items():
+        if digest in without:
+            continue
         with open_blob(digest) as blob:
             _header(out, _layer(digest), size)
             copied = 0

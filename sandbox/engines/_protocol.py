@@ -68,6 +68,8 @@ class ContainerEngine(Protocol):
     """Whether bounds hold only where this process makes disks and reads control groups."""
     takes_disks: bool
     """Whether disks and control groups that root makes here can be given to its containers."""
+    knows_layers: bool
+    """Whether `load` takes an archive that lacks layers which the engine has, in place, of another image."""
     timeout: float
 
     def close(self) -> None:

@@ -42,6 +42,7 @@ class ApptainerEngine:
     kind = "apptainer"
     needs_root = False
     takes_disks = False
+    knows_layers = False
 
     def __init__(self, version: str, top: Path, *, timeout: float = 60) -> None:
         self.version, self.timeout = version, timeout

@@ -55,6 +55,7 @@ class DockerEngine:
     kind = "docker"
     needs_root = False
     takes_disks = True
+    knows_layers = True
 
     def __init__(self, api: Any, slow: Any, parts: Collection[str] = ()) -> None:
         self._api, self._slow = api, slow  # their stubs lack half of the calls

@@ -44,6 +44,7 @@ class PodmanEngine(DockerEngine):
 
     kind = "podman"
     needs_root = True
+    knows_layers = False
 
     @classmethod
     def connect(cls, where: str | None = None, *, timeout: int = 60) -> Self:

@@ -31,6 +31,7 @@ class Worker:
         self.host = HostFolder(folder / "worker")
         self.sink = DirectorySink(folder / "blobs")
         self.loaded: list[str] = []
+        self.fetched: list[str] = []
 
     def cache(self, budget: int | None) -> ImageCache:
         return ImageCache(self.host, budget)
@@ -45,6 +46,7 @@ class Worker:
 
     def fetch(self, digest: str, target: Path) -> None:
         """As from a server."""
+        self.fetched.append(digest)
         with self.sink.open(digest) as blob:
             target.write_bytes(blob.read())
 
@@ -198,3 +200,62 @@ def test_a_command_removes_the_images_that_nothing_uses(worker: Worker) -> None:
     assert "Removed 1 images of participants." in list(wipe(worker.host.root, images=True))
     assert worker.has(a, b) == [False, False]
     assert worker.cache(0).digests() == set()
+
+
+def _layer() -> bytes:
+    return tar((uuid.uuid4().hex[:8], uuid.uuid4().bytes))
+
+
+def test_layers_that_the_engine_has_of_another_image_are_not_fetched_again(worker: Worker) -> None:
+    base, model = _layer(), _layer()
+    first, second = worker.made(base, model, _layer()), worker.made(base, model, _layer())
+    worker.bring(first, 9 * SIZE)
+    worker.fetched.clear()
+    digest = worker.bring(second, 9 * SIZE)
+    if not worker.engine.knows_layers:
+        assert worker.fetched == list(second.blobs)
+        return
+    assert worker.fetched == [digest, second.layers[2]]
+    found = worker.engine.inspect_image(digest)
+    assert (found["Id"], tuple(found["RootFS"]["Layers"])) == (digest, second.layers)
+
+
+def test_a_layer_is_known_by_those_below_it_and_comes_anew_above_others(worker: Worker) -> None:
+    base, model = _layer(), _layer()
+    worker.bring(worker.made(base, model), 9 * SIZE)
+    for own in ((model, base), (_layer(), base, model), (base, _layer(), base)):
+        image = worker.made(*own)
+        worker.fetched.clear()
+        worker.bring(image, 99 * SIZE)
+        assert worker.fetched == list(image.blobs)
+
+
+def test_an_image_in_whose_favour_its_neighbour_goes_comes_whole(worker: Worker) -> None:
+    base = _layer()
+    first, second = worker.made(base, _layer(), _layer()), worker.made(base, _layer(), _layer())
+    worker.bring(first, 3 * SIZE)
+    worker.fetched.clear()
+    digest = worker.bring(second, 3 * SIZE)
+    assert worker.has(first.digest, digest) == [False, True]
+    assert worker.fetched == list(second.blobs)
+
+
+def test_layers_that_go_while_the_others_are_fetched_come_after_all(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not worker.engine.knows_layers:
+        pytest.skip("nothing is left out for this engine")
+    base = _layer()
+    first, second = worker.made(base, _layer()), worker.made(base, _layer())
+    worker.bring(first, 9 * SIZE)
+    worker.fetched.clear()
+    fetch = worker.fetch
+
+    def removing(digest: str, target: Path) -> None:
+        fetch(digest, target)
+        if digest == second.layers[1]:
+            worker.engine.untag(first.digest)
+
+    monkeypatch.setattr(worker, "fetch", removing)
+    assert worker.bring(second, 9 * SIZE) == second.digest
+    assert worker.fetched == [second.digest, second.layers[1], *second.blobs]

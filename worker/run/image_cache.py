@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -59,6 +59,24 @@ class ImageCache:
                 if self._remove(engine, digest):
                     del known[digest]
                     _log.info("image_removed", digest=digest)
+
+    def shared_layers(self, engine: Engine, facts: ImageFacts) -> frozenset[str]:
+        """Layers of an image that need not be brought, for the engine has them of others that this host loaded.
+
+        An engine knows a layer by those below it, so they are the lowest ones. Another slot may remove them at once:
+        who leaves them out of an archive must be ready to bring them after all.
+
+        Raises:
+            EngineFault: the engine does not answer.
+        """
+        if not engine.knows_layers:
+            return frozenset()
+        bottom = facts.layers[:1]
+        others = [
+            one for one, layers in self._known().items() if one != facts.digest and {*bottom} & {*layers}
+        ]
+        most = max((_common(facts.layers, engine.layers(one)) for one in others), default=0)
+        return frozenset(facts.layers[:most]) - frozenset(facts.layers[most:])
 
     def forget(self, digest: str) -> None:
         """The image was not loaded after all, or is gone."""
@@ -133,6 +151,12 @@ def _lacks_files(store: Path) -> bool:
     """Whether the disk may have no entry left for a file while it has bytes; some count none at all."""
     state = os.statvfs(store)
     return state.f_files > 0 and state.f_favail < min(_FILES, state.f_files // 2)
+
+
+def _common(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many layers, from the bottom up, both have in the same order."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((number for number, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def used_by(images: Iterable[Layers]) -> int:

@@ -1,14 +1,17 @@
 """Bringing an image to this host: verified blobs are fetched, a canonical archive is written from them and loaded.
 
-Docker never reads the bytes that somebody uploaded. All of this happens before a case's clock starts.
+Docker never reads the bytes that somebody uploaded. All of this happens before a case's clock starts. Layers that the
+engine has of an image that this host loaded are not fetched again.
 """
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+import structlog
 
 from contract.images import ImageFacts
 from contract.leases import Lease
@@ -19,6 +22,7 @@ from sandbox.loading import load_image
 from worker.run.image_cache import ImageCache
 
 _REMEMBERED = 600.0
+_log = structlog.get_logger()
 
 Fetch = Callable[[str, Path], None]
 
@@ -67,7 +71,7 @@ def ensure_image(engine: Engine, fetch: Fetch, lease: Lease, folder: Path, *, ca
         folder.mkdir()
         try:
             cache.make_room(engine, facts, folder)
-            _load(engine, fetch, facts, folder)
+            _bring(engine, fetch, facts, folder, cache.shared_layers(engine, facts))
         except BaseException:
             cache.forget(facts.digest)
             raise
@@ -76,16 +80,28 @@ def ensure_image(engine: Engine, fetch: Fetch, lease: Lease, folder: Path, *, ca
     return facts.digest
 
 
-def _load(engine: Engine, fetch: Fetch, facts: ImageFacts, folder: Path) -> None:
-    blobs = {}
-    for digest in dict.fromkeys((facts.digest, *facts.layers)):
-        blobs[digest] = folder / digest.removeprefix("sha256:")
-        fetch(digest, blobs[digest])
+def _bring(engine: Engine, fetch: Fetch, facts: ImageFacts, folder: Path, shared: frozenset[str]) -> None:
+    """Without the layers that the engine has; with all of them where it will not, for they may be gone since."""
+    if shared:
+        with _archive(fetch, facts, folder, shared).open("rb") as file:
+            said = engine.try_load(file, facts.digest)
+        if said is None:
+            return
+        _log.info("shared_layers_gone", digest=facts.digest, said=said)
+    with _archive(fetch, facts, folder, frozenset()).open("rb") as file:
+        load_image(engine, file, facts.digest)
+
+
+def _archive(fetch: Fetch, facts: ImageFacts, folder: Path, without: Collection[str]) -> Path:
+    blobs = {
+        digest: folder / digest.removeprefix("sha256:") for digest in facts.blobs if digest not in without
+    }
+    for digest, blob in blobs.items():
+        fetch(digest, blob)
     archive = folder / "image.tar"
     with archive.open("wb") as out:
-        write_canonical(facts, lambda digest: _opened_once(blobs[digest]), out)
-    with archive.open("rb") as file:
-        load_image(engine, file, facts.digest)
+        write_canonical(facts, lambda digest: _opened_once(blobs[digest]), out, without=without)
+    return archive
 
 
 def _opened_once(blob: Path) -> BinaryIO:
