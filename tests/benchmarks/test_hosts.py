@@ -45,6 +45,7 @@ def _megabytes(label: str) -> float:
     return float(match[1].replace(",", ""))
 
 
+@pytest.mark.long
 def test_each_state_of_a_host_fetches_what_it_lacks(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "ROUNDS", 1)
     blobs, (first, second) = _served(top)
