@@ -9,10 +9,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.statuses import EvaluationStatus
+from contract.texts import listed
 from server.challenges.models import Challenge
 from server.evaluations.models import Evaluation
 from server.evaluations.worker_models import ScoreWorker
-from server.words import counted, listed
+from server.words import counted
 
 PRESENT = timedelta(minutes=1)
 """A score worker that was seen within that time is there; each tells four times as often."""

@@ -73,7 +73,7 @@ def pushed_to(host: str) -> Deliver:
         while True:
             rows = person.get(f"/teams/{person.team}/uploads")
             if rows and rows[0]["status"] == "ready":
-                assert rows[0]["pushed"].startswith(name), rows
+                assert rows[0]["pushed"].startswith(f"{archive.stem.lower()}@sha256:"), rows
                 return str(rows[0]["image"])
             assert time.monotonic() < deadline, rows
             time.sleep(0.5)
