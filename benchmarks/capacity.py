@@ -100,7 +100,8 @@ def _filled(settings: Settings, each: int, slots: int) -> str:
 
 
 def _all(address: str, token: str, slots: int, played: Played) -> None:
-    until, failed = time.monotonic() + played.seconds, list[Exception]()
+    began = time.monotonic()
+    until, failed = began + played.seconds, list[Exception]()
 
     def one(number: int) -> None:
         try:
@@ -113,6 +114,7 @@ def _all(address: str, token: str, slots: int, played: Played) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    played.seconds = time.monotonic() - began  # cases that had begun were finished
     if failed:
         raise RuntimeError(f"{len(failed)} slots failed") from failed[0]
 
@@ -172,7 +174,9 @@ def main(
     played = play(cases=cases, slots=slots, seconds=seconds)
     for call, times in played.calls.items():
         half, most = played.quantile(call, 0.5) * 1e3, played.quantile(call, 0.99) * 1e3
-        typer.echo(f"{call}: {len(times) / seconds:.1f} a second, p50 {half:.0f} ms, p99 {most:.0f} ms")
+        typer.echo(
+            f"{call}: {len(times) / played.seconds:.1f} a second, p50 {half:.0f} ms, p99 {most:.0f} ms"
+        )
     typer.echo(f"server: {played.server_cpu / len(played.calls['finish']) * 1e3:.1f} ms of processor a case")
     typer.echo(
         f"told to come again: {played.again}; database: {played.database[0]:,} to {played.database[1]:,} B"
