@@ -33,7 +33,7 @@ _LOOKS = {
 
 
 @dataclass(frozen=True)
-class Way:
+class PlayedWay:
     """How long slots run cases, seconds of each case, bytes of an output, and whether pages are asked for beside it."""
 
     seconds: float
@@ -46,7 +46,7 @@ class Way:
 class Played:
     """What run workers met: seconds of each answered call by its kind, and how many were told to come again."""
 
-    way: "Way"
+    way: "PlayedWay"
     seconds: float = 0.0
     calls: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     again: int = 0
@@ -65,12 +65,12 @@ class Played:
 
 def run() -> list[Comparison]:
     """Eight slots on 6,000 cases for five seconds: the load generator itself, and that no claim waits long."""
-    played = play(cases=6_000, slots=8, way=Way(5))
+    played = play(cases=6_000, slots=8, way=PlayedWay(5))
     claims = Side("a claim over HTTP", tuple(played.calls["claim"]))
     return [Comparison("8 slots, 6,000 cases", claims, Side("the bound", (_BOUND,)), least=1.0)]
 
 
-def play(*, cases: int, slots: int, way: Way, done: float = 0.0) -> Played:
+def play(*, cases: int, slots: int, way: PlayedWay, done: float = 0.0) -> Played:
     """`slots` slots run cases, out of `cases` of which the share `done` has been finished and the others wait.
 
     Raises:
@@ -176,7 +176,7 @@ def main(
     plan: Annotated[bool, typer.Option(help="Show the whole plan of a claim.")] = False,
 ) -> None:
     """Play run workers, and print what each kind of call took."""
-    played = play(cases=cases, slots=slots, way=Way(seconds, pause, output, looks), done=done)
+    played = play(cases=cases, slots=slots, way=PlayedWay(seconds, pause, output, looks), done=done)
     for call, times in played.calls.items():
         half, most = played.quantile(call, 0.5) * 1e3, played.quantile(call, 0.99) * 1e3
         typer.echo(
