@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -77,7 +77,7 @@ def read_scan(path: Path) -> tuple[Scan, Any]:
             packed = plain.read(2) == b"\x1f\x8b"
             plain.seek(0)
             with gzip.open(plain) if packed else plain as file:
-                image = _header(path, cast("BinaryIO", file))
+                image = _header(path, file)
                 data = _voxels(path, image)
                 while file.read(BLOCK):
                     pass
@@ -91,7 +91,7 @@ def read_scan(path: Path) -> tuple[Scan, Any]:
     return Scan(data, np.asarray(image.affine, dtype=np.float64)), image.header
 
 
-def _header(path: Path, file: BinaryIO) -> Any:
+def _header(path: Path, file: Any) -> Any:
     """The image with its voxels still unread."""
     size = file.read(4)
     file.seek(0)

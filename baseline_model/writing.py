@@ -54,7 +54,7 @@ def write(answer: float | NDArray[np.generic], output: Path, *, like: Any) -> No
 
 def _write_labels(labels: NDArray[np.generic], like: Any, file: BinaryIO, *, packed: bool) -> None:
     """Labels with the placing of `like`, bit for bit; no other field, for a header may name a patient."""
-    kind = nib.Nifti2Image if isinstance(like, nib.Nifti2Header) else nib.Nifti1Image
+    kind: Any = nib.Nifti2Image if isinstance(like, nib.Nifti2Header) else nib.Nifti1Image
     header: Any = kind.header_class()
     header.set_data_dtype(labels.dtype)
     header.set_data_shape(labels.shape)
