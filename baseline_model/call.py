@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from baseline_model.scans import CannotAnswer, Fault, Scan, check_grids, read_scan
+from baseline_model.scans import CannotAnswer, CaseFault, Scan, check_grids, read_scan
 from baseline_model.times import CaseTimes, process_start
 from baseline_model.writing import check_place, write
 
@@ -41,7 +41,7 @@ class CaseCall:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise CannotAnswer(Fault.CALL, f"the call: {message}")
+        raise CannotAnswer(CaseFault.CALL, f"the call: {message}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -111,13 +111,13 @@ def guess_task(sequences: set[str], output: Path) -> str:
 
 def _check_sequences(task: str, paths: Mapping[str, Path]) -> None:
     if task not in USED:
-        raise CannotAnswer(Fault.CALL, f"the call: unknown task {task!r}, known are {', '.join(USED)}")
+        raise CannotAnswer(CaseFault.CALL, f"the call: unknown task {task!r}, known are {', '.join(USED)}")
     flags = {key: flag for flag, key in reversed(FLAGS.items())}
     if missing := [f"--{flags[key]}" for key in USED[task] if key not in paths]:
-        raise CannotAnswer(Fault.CALL, f"the call: {task} needs {' and '.join(missing)}")
+        raise CannotAnswer(CaseFault.CALL, f"the call: {task} needs {' and '.join(missing)}")
     choice = ONE_OF.get(task, ())
     if choice and sum(key in paths for key in choice) != 1:
-        raise CannotAnswer(Fault.CALL, f"the call: {task} takes exactly one of --t2s and --swi")
+        raise CannotAnswer(CaseFault.CALL, f"the call: {task} takes exactly one of --t2s and --swi")
 
 
 def read(call: CaseCall) -> tuple[dict[str, Scan], Any]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model
 from baseline_model.features import SLAB, anatomy, folding_signs, infarct_signs, segmentation_volumes, whole
 from baseline_model.network import SegmentationHead, Trunk, stack_features
-from baseline_model.scans import CannotAnswer, Fault, Scan
+from baseline_model.scans import CannotAnswer, CaseFault, Scan
 from baseline_model.volumes import HEAD, Grid, slabs_from_grid
 
 
@@ -24,7 +24,7 @@ def ready_model() -> TrainedModel:
         return load_model()
     except Exception as error:  # noqa: BLE001 - a damaged file raises nearly anything, and each means this
         reason = str(error).partition("\n")[0]
-        raise CannotAnswer(Fault.CHECKPOINT, f"{DEFAULT}: cannot be loaded ({reason})") from None
+        raise CannotAnswer(CaseFault.CHECKPOINT, f"{DEFAULT}: cannot be loaded ({reason})") from None
 
 
 def predict(model: TrainedModel, task: str, scans: Mapping[str, Scan]) -> float | NDArray[np.generic]:

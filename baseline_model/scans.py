@@ -27,7 +27,7 @@ nib.imageglobals.logger.setLevel(
 )  # what nibabel mends in a header is not the reader's concern
 
 
-class Fault(IntEnum):
+class CaseFault(IntEnum):
     """Why there is no answer; the exit code of the program."""
 
     CALL = 64
@@ -45,7 +45,7 @@ class Fault(IntEnum):
 class CannotAnswer(Exception):
     """A case without an answer; the message, one line, names the file and what is wrong with it."""
 
-    def __init__(self, fault: Fault, message: str) -> None:
+    def __init__(self, fault: CaseFault, message: str) -> None:
         super().__init__(" ".join(message.split()))
         self.fault = fault
 
@@ -82,11 +82,13 @@ def read_scan(path: Path) -> tuple[Scan, Any]:
                 while file.read(BLOCK):
                     pass
     except FileNotFoundError:
-        raise CannotAnswer(Fault.UNREADABLE, f"{path}: there is no such file") from None
+        raise CannotAnswer(CaseFault.UNREADABLE, f"{path}: there is no such file") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise CannotAnswer(Fault.DAMAGED, f"{path}: the file is damaged or was cut off") from None
+        raise CannotAnswer(CaseFault.DAMAGED, f"{path}: the file is damaged or was cut off") from None
     except OSError as error:
-        raise CannotAnswer(Fault.UNREADABLE, f"{path}: cannot be read ({error.strerror or error})") from None
+        raise CannotAnswer(
+            CaseFault.UNREADABLE, f"{path}: cannot be read ({error.strerror or error})"
+        ) from None
     _make_finite(path, data)
     return Scan(data, np.asarray(image.affine, dtype=np.float64)), image.header
 
@@ -97,7 +99,7 @@ def _header(path: Path, file: Any) -> Any:
     file.seek(0)
     if len(size) < 4:
         raise CannotAnswer(
-            Fault.FOREIGN, f"{path}: the file holds nothing" if not size else f"{path}: not NIfTI"
+            CaseFault.FOREIGN, f"{path}: the file holds nothing" if not size else f"{path}: not NIfTI"
         )
     kind = (
         nib.Nifti2Image
@@ -113,7 +115,7 @@ def _header(path: Path, file: Any) -> Any:
         ValueError,
         TypeError,
     ) as error:
-        raise CannotAnswer(Fault.FOREIGN, f"{path}: cannot be read as NIfTI ({error})") from None
+        raise CannotAnswer(CaseFault.FOREIGN, f"{path}: cannot be read as NIfTI ({error})") from None
     _check_shape(path, image.shape, image.get_data_dtype())
     _check_place(path, np.asarray(image.affine, dtype=np.float64))
     return image
@@ -123,15 +125,15 @@ def _check_shape(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> No
     shown = "×".join(str(n) for n in shape)
     if len(shape) < 3 or min(shape) < 1:
         raise CannotAnswer(
-            Fault.SHAPE, f"{path}: has no voxels in three dimensions (it is {shown or 'empty'})"
+            CaseFault.SHAPE, f"{path}: has no voxels in three dimensions (it is {shown or 'empty'})"
         )
     if np.prod(shape[3:], dtype=float) != 1:
-        raise CannotAnswer(Fault.SHAPE, f"{path}: holds more than one volume ({shown})")
+        raise CannotAnswer(CaseFault.SHAPE, f"{path}: holds more than one volume ({shown})")
     if np.prod(shape, dtype=float) > MOST_VOXELS:
         bound = f"at most {MOST_VOXELS / 1e6:.0f} million voxels are read"
-        raise CannotAnswer(Fault.SHAPE, f"{path}: is {shown}, and {bound}")
+        raise CannotAnswer(CaseFault.SHAPE, f"{path}: is {shown}, and {bound}")
     if dtype.kind not in "iuf":
-        raise CannotAnswer(Fault.SHAPE, f"{path}: its voxels are not single numbers ({dtype})")
+        raise CannotAnswer(CaseFault.SHAPE, f"{path}: its voxels are not single numbers ({dtype})")
 
 
 def _check_place(path: Path, affine: Affine) -> None:
@@ -140,11 +142,11 @@ def _check_place(path: Path, affine: Affine) -> None:
     steps = np.sqrt((axes**2).sum(axis=0))
     if not np.isfinite(affine).all() or abs(np.linalg.det(axes)) <= 1e-4 * np.prod(steps):
         raise CannotAnswer(
-            Fault.PLACE, f"{path}: its affine does not say where the voxels lie (it is singular)"
+            CaseFault.PLACE, f"{path}: its affine does not say where the voxels lie (it is singular)"
         )
     if steps.min() < FINEST or steps.max() > COARSEST:
         size = "×".join(f"{step:.3g}" for step in steps)
-        raise CannotAnswer(Fault.PLACE, f"{path}: its affine gives voxels of {size} mm")
+        raise CannotAnswer(CaseFault.PLACE, f"{path}: its affine gives voxels of {size} mm")
 
 
 def _voxels(path: Path, image: Any) -> FloatArray:
@@ -156,7 +158,7 @@ def _voxels(path: Path, image: Any) -> FloatArray:
     except (ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise CannotAnswer(Fault.DAMAGED, f"{path}: the file ends before its voxels do") from None
+        raise CannotAnswer(CaseFault.DAMAGED, f"{path}: the file ends before its voxels do") from None
     with np.errstate(all="ignore"):
         data: FloatArray = stored.reshape(stored.shape[:3], order="F").astype(np.float32, order="F")
         if (proxy.slope, proxy.inter) != (1, 0):
@@ -174,9 +176,9 @@ def _make_finite(path: Path, data: FloatArray) -> None:
             bad += int(wrong.sum())
             plane[wrong] = 0
     if bad == data.size:
-        raise CannotAnswer(Fault.EMPTY, f"{path}: none of its values is a finite number")
+        raise CannotAnswer(CaseFault.EMPTY, f"{path}: none of its values is a finite number")
     if data.min() == data.max():
-        raise CannotAnswer(Fault.EMPTY, f"{path}: shows nothing, every voxel is {data.flat[0]:g}")
+        raise CannotAnswer(CaseFault.EMPTY, f"{path}: shows nothing, every voxel is {data.flat[0]:g}")
     if bad:
         print(f"{path}: {bad} of {data.size} values are not finite and count as 0", file=sys.stderr)
 
@@ -192,10 +194,10 @@ def check_grids(paths: Mapping[str, Path], scans: Mapping[str, Scan]) -> None:
         if one.data.shape != other.data.shape:
             shapes = " and ".join("×".join(map(str, scan.data.shape)) for scan in (one, other))
             message = f"{paths[key]}: has another shape than {paths[first]} ({shapes})"
-            raise CannotAnswer(Fault.GRIDS, message)
+            raise CannotAnswer(CaseFault.GRIDS, message)
         corners = np.array(np.meshgrid(*((0, n - 1) for n in one.data.shape))).reshape(3, -1)
         apart = (one.affine - other.affine)[:3] @ np.vstack([corners, np.ones(8)])
         most = float(np.sqrt((apart**2).sum(axis=0)).max())
         if most > one.spacing.min() / 2:
             message = f"{paths[key]}: lies up to {most:.3g} mm away from {paths[first]}"
-            raise CannotAnswer(Fault.GRIDS, message)
+            raise CannotAnswer(CaseFault.GRIDS, message)

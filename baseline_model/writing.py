@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from baseline_model.scans import CannotAnswer, Fault
+from baseline_model.scans import CannotAnswer, CaseFault
 
 PLACING = (
     "pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d",
@@ -25,9 +25,9 @@ def check_place(output: Path) -> None:
         CannotAnswer: its folder is missing or closed, or a folder stands in its place.
     """
     if not output.parent.is_dir():
-        raise CannotAnswer(Fault.OUTPUT, f"{output}: there is no folder to write it in")
+        raise CannotAnswer(CaseFault.OUTPUT, f"{output}: there is no folder to write it in")
     if output.is_dir() or not os.access(output.parent, os.W_OK | os.X_OK):
-        raise CannotAnswer(Fault.OUTPUT, f"{output}: cannot be written")
+        raise CannotAnswer(CaseFault.OUTPUT, f"{output}: cannot be written")
 
 
 def write(answer: float | NDArray[np.generic], output: Path, *, like: Any) -> None:
@@ -47,7 +47,9 @@ def write(answer: float | NDArray[np.generic], output: Path, *, like: Any) -> No
                 _write_labels(answer, like, file, packed=output.suffix == ".gz")
         part.replace(output)
     except OSError as error:
-        raise CannotAnswer(Fault.OUTPUT, f"{output}: cannot be written ({error.strerror or error})") from None
+        raise CannotAnswer(
+            CaseFault.OUTPUT, f"{output}: cannot be written ({error.strerror or error})"
+        ) from None
     finally:
         part.unlink(missing_ok=True)
 

@@ -28,8 +28,8 @@ def test_one_process_answers_as_fresh_ones_do(tmp_path: Path) -> None:
     said = _serve([{"case": case, "arguments": given} for case, given in asked.items()])
 
     assert said == [{"case": case, "ok": case in arguments} for case in asked]
-    for case, given in arguments.items():
-        served = (tmp_path / f"{case}.txt").read_text()
+    for name, given in arguments.items():
+        served = (tmp_path / f"{name}.txt").read_text()
         call.answer_case([*given[:-1], str(tmp_path / "fresh.txt")])
         assert served == (tmp_path / "fresh.txt").read_text()
 
