@@ -1,52 +1,30 @@
-"""One case from the call to the output file."""
+"""From the scans of a case to its answer."""
 
-import argparse
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baseline_model.checkpoint import TrainedModel, load_model
+from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model
 from baseline_model.features import SLAB, anatomy, folding_signs, infarct_signs, segmentation_volumes, whole
 from baseline_model.network import SegmentationHead, Trunk, stack_features
-from baseline_model.volumes import HEAD, Grid, Scan, from_grid, load
-
-FLAGS = {
-    "flair": "flair", "dwi": "dwi", "adc": "adc", "t2s": "t2s", "swi": "swi", "t1": "t1w", "t2": "t2w", "input": "t1w",
-}  # fmt: skip
-
-USED = {
-    "task1": ("flair", "dwi", "adc"), "task2": ("flair", "dwi"), "task3": ("t1w",),
-    "task4": ("t2w",), "task5": ("t1w",), "task6": ("t1w",),
-}  # fmt: skip
-"""The sequences that a task's answer is made of; the others are not read."""
+from baseline_model.scans import CannotAnswer, CaseFault, Scan
+from baseline_model.volumes import HEAD, Grid, slabs_from_grid
 
 
-def main(arguments: list[str] | None = None, model: TrainedModel | None = None) -> None:
-    """One case: reads the call, predicts, writes the output file. The model is loaded unless it is given."""
-    parser = argparse.ArgumentParser()
-    for flag in FLAGS:
-        parser.add_argument(f"--{flag}", type=Path)
-    parser.add_argument("--output", type=Path, required=True)
-    given = vars(parser.parse_args(arguments))
-    paths = {key: given[flag] for flag, key in FLAGS.items() if given[flag] is not None}
-    task = os.environ.get("PROCTOR_TASK") or guess_task(set(paths), given["output"])
-    scans = {key: load(paths[key]) for key in USED.get(task, paths)}
-    write(predict(model or load_model(), task, scans), given["output"], like=next(iter(scans.values())))
+def ready_model() -> TrainedModel:
+    """The committed checkpoint, on the CPU on every machine, so that a GPU changes no answer.
 
-
-def guess_task(sequences: set[str], output: Path) -> str:
-    """The task by its inputs, where nobody names it. Tasks 3 and 5 have the same call; it takes 3."""
-    if "flair" in sequences:
-        return "task1" if "adc" in sequences else "task2"
-    if "t2w" in sequences:
-        return "task4"
-    return "task6" if output.suffix == ".npy" else "task3"
+    Raises:
+        CannotAnswer: the checkpoint is missing, damaged or of another version.
+    """
+    try:
+        return load_model()
+    except Exception as error:  # noqa: BLE001 - a damaged file raises nearly anything, and each means this
+        reason = str(error).partition("\n")[0]
+        raise CannotAnswer(CaseFault.CHECKPOINT, f"{DEFAULT}: cannot be loaded ({reason})") from None
 
 
 def predict(model: TrainedModel, task: str, scans: Mapping[str, Scan]) -> float | NDArray[np.generic]:
@@ -55,7 +33,7 @@ def predict(model: TrainedModel, task: str, scans: Mapping[str, Scan]) -> float 
     Raises:
         ValueError: no such task.
     """
-    with torch.no_grad():
+    with torch.inference_mode():
         if task == "task1":
             return float(model.infarct(infarct_signs(scans)[None]).sigmoid())
         if task == "task2":
@@ -78,15 +56,10 @@ def segment(
     """Labels in the voxels of the first sequence."""
     volumes, centre = segmentation_volumes(scans, keys, grid)
     chances: Tensor = head(stack_features(trunk, volumes)[None]).softmax(dim=1)[0]
-    classes = from_grid(chances[1:], grid, centre, scans[keys[0]])
-    return np.where(classes.sum(axis=0) >= 0.5, classes.argmax(axis=0) + 1, 0).astype(np.uint8)
-
-
-def write(answer: float | NDArray[np.generic], output: Path, *, like: Scan) -> None:
-    """The answer in the format of its kind; a label map takes the affine of `like`."""
-    if isinstance(answer, float):
-        output.write_text(f"{answer:.6f}\n")
-    elif answer.ndim == 1:
-        np.save(output, answer)
-    else:
-        nib.save(nib.Nifti1Image(answer, like.affine), output)
+    labels = np.zeros(scans[keys[0]].data.shape, dtype=np.uint8, order="F")
+    start = 0
+    for classes in slabs_from_grid(chances[1:], grid, centre, scans[keys[0]]):
+        found = np.where(classes.sum(axis=0) >= 0.5, classes.argmax(axis=0) + 1, 0)
+        labels[start : start + len(found)] = found
+        start += len(found)
+    return labels

@@ -10,9 +10,10 @@ import sys
 
 gc.disable()
 
-from baseline_model.inference import main  # noqa: E402 - after the line that makes it load faster
+from baseline_model.call import main  # noqa: E402 - after the line that makes it load faster
 
 if __name__ == "__main__":
+    code = 0
     if sys.argv[1:] == ["--invoke"]:
         from baseline_model.invoke import serve
 
@@ -20,7 +21,7 @@ if __name__ == "__main__":
         gc.enable()
         serve()
     else:
-        main()
+        code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)

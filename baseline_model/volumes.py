@@ -1,5 +1,6 @@
 """Scans of any scanner on one common grid, and masks back on the scan's own grid."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-FloatArray = NDArray[np.float32]
-Affine = NDArray[np.float64]
+from baseline_model.scans import Affine, FloatArray, Scan
+
+__all__ = [
+    "HEAD",
+    "Grid",
+    "Scan",
+    "box_mean",
+    "from_grid",
+    "head_centre",
+    "load",
+    "normalise",
+    "onto_grid",
+    "slabs_from_grid",
+]
 
 SLAB = 32  # planes of a big scan that are resampled at a time, which bounds memory
 
@@ -34,21 +47,8 @@ class Grid:
 HEAD = Grid((56, 72, 56), 3.0)
 
 
-@dataclass(frozen=True)
-class Scan:
-    """One sequence: `data` float32 [x, y, z] in the scan's own voxels, `affine` to mm."""
-
-    data: FloatArray
-    affine: Affine
-
-    @property
-    def spacing(self) -> NDArray[np.float64]:
-        """Voxel size in mm along the array's axes."""
-        return np.asarray(np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0)))
-
-
 def load(path: Path) -> Scan:
-    """Reads a NIfTI file; values that are not finite become 0, and a fourth axis is dropped."""
+    """Reads a NIfTI file for training, unchecked; values that are not finite become 0, a fourth axis is dropped."""
     image: Any = nib.load(path)
     data = np.asarray(image.dataobj, dtype=np.float32)
     if data.ndim > 3:
@@ -93,14 +93,20 @@ def onto_grid(scan: Scan, grid: Grid, centre: NDArray[np.float64]) -> Tensor:
 
 def from_grid(values: Tensor, grid: Grid, centre: NDArray[np.float64], scan: Scan) -> FloatArray:
     """`values` [channels, x, y, z] on `grid` interpolated at the voxels of `scan`: [channels, x, y, z]."""
+    return np.concatenate(list(slabs_from_grid(values, grid, centre, scan)), axis=1)
+
+
+def slabs_from_grid(
+    values: Tensor, grid: Grid, centre: NDArray[np.float64], scan: Scan
+) -> Iterator[FloatArray]:
+    """What `from_grid` gives, in slabs along the scan's first axis, so that a large scan needs little memory."""
     matrix = np.linalg.inv(grid.affine(centre)) @ scan.affine
-    planes, parts = scan.data.shape[0], []
+    planes = scan.data.shape[0]
     for start in range(0, planes, SLAB):
         moved = matrix.copy()
         moved[:3, 3] += matrix[:3, 0] * start
         shape = (min(SLAB, planes - start), *scan.data.shape[1:])
-        parts.append(_sample(values[None], moved, shape).numpy())
-    return np.concatenate(parts, axis=1)
+        yield _sample(values[None], moved, shape).numpy()
 
 
 def _sample(volume: Tensor, matrix: Affine, shape: tuple[int, ...]) -> Tensor:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from baseline_model import inference
+from baseline_model import call
 from demo.brains import make_case
 from demo.brains.layout import write_scans
 
@@ -28,9 +28,9 @@ def test_one_process_answers_as_fresh_ones_do(tmp_path: Path) -> None:
     said = _serve([{"case": case, "arguments": given} for case, given in asked.items()])
 
     assert said == [{"case": case, "ok": case in arguments} for case in asked]
-    for case, given in arguments.items():
-        served = (tmp_path / f"{case}.txt").read_text()
-        inference.main([*given[:-1], str(tmp_path / "fresh.txt")])
+    for name, given in arguments.items():
+        served = (tmp_path / f"{name}.txt").read_text()
+        call.answer_case([*given[:-1], str(tmp_path / "fresh.txt")])
         assert served == (tmp_path / "fresh.txt").read_text()
 
 

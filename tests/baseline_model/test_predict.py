@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from baseline_model import inference
+from baseline_model import call, inference
 from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, save
 from baseline_model.heads import fit_logistic, fit_ridge
 from baseline_model.network import fold, unfold
@@ -37,7 +37,7 @@ def test_a_case_of_each_task_gets_a_valid_output(
     output = tmp_path / f"answer{spec.output.suffix}"
     flags = [text for one in spec.inputs_of(set(inputs)) for text in (one.flag, str(inputs[one.key]))]
 
-    inference.main([*flags, "--output", str(output)])
+    call.answer_case([*flags, "--output", str(output)])
 
     checked = check_output(spec, output, inputs)
     assert checked.valid, checked.message
@@ -53,7 +53,7 @@ def test_without_a_named_task_the_flags_decide() -> None:
         "task6": ({"t1w"}, "a.npy"),
     }
     for task, (sequences, output) in guesses.items():
-        assert inference.guess_task(sequences, Path(output)) == task
+        assert call.guess_task(sequences, Path(output)) == task
 
 
 def test_an_empty_scan_still_gets_an_answer(model: TrainedModel) -> None:
