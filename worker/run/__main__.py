@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from contract.release import named
 from evaluator.terminal import CommandGroup, say
 from worker.run.allocation import in_job
 from worker.run.bearer import REFUSED
@@ -39,6 +40,7 @@ def main(
         int, typer.Option(min=1, max=64, help="Slots of a Slurm job that has no GPU; else one for each GPU.")
     ] = 1,
     busy: Annotated[Path | None, typer.Option("--slot-of-job", hidden=True)] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     """Starts a run worker: leases cases over HTTP and runs them in the local container engine.
 
@@ -50,6 +52,9 @@ def main(
     file with the token instead. In a Slurm job the slots are those of its allocation. Exit code 2: a setting is wrong,
     or the allocation is smaller than it claims; 3: the server does not take the token.
     """
+    if version:
+        say(named("proctor-run-worker"))
+        raise typer.Exit
     if engine is not None:
         os.environ["PROCTOR_ENGINE"] = engine
     if context.invoked_subcommand is None:
