@@ -1,6 +1,5 @@
 """The images of a production on a machine that reaches mirrors of packages alone."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -31,25 +30,6 @@ def platform(tree: Path, tag: str) -> None:
         if "ARG POSTGRES_CLIENT" in recipe:
             known["POSTGRES_CLIENT"] = client
         _build(tree, name, f"proctor/{name}:{tag}", **known)
-
-
-def sources_before(target: Path) -> str:
-    """The sources of the commit before the last one that brought a migration; its name.
-
-    Raises:
-        LookupError: there is no history here.
-    """
-    listed = _git("log", "--diff-filter=A", "--format=%H", "-1", "--", "migrations/versions").strip()
-    before = _git("rev-parse", "--verify", "--quiet", f"{listed}~1").strip() if listed else ""
-    if not before:
-        raise LookupError("no commit before the last migration")
-    target.mkdir()
-    archive = subprocess.run(["git", "archive", before], cwd=CHECKOUT, capture_output=True, check=True).stdout
-    subprocess.run(["tar", "--extract", "--directory", target], input=archive, check=True)
-    for part in ("docker/wheels", "server/web/third_party"):
-        if (CHECKOUT / part).is_dir():
-            shutil.copytree(CHECKOUT / part, target / part, dirs_exist_ok=True)
-    return before
 
 
 def _debians_postgres() -> str:

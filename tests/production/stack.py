@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -132,11 +131,6 @@ class Stack:
             assert time.monotonic() < deadline, (states, self.logs()[-4000:])
             time.sleep(1)
         assert httpx.get(f"{self.url}/healthz", timeout=10).json() == {"status": "ok"}
-
-    def crash(self, service: str) -> None:
-        """Kills a service's processes as a fault would. After `docker kill` the engine would leave it stopped."""
-        state = json.loads(docker("inspect", self.container(service)))[0]["State"]
-        os.kill(state["Pid"], signal.SIGKILL)
 
     def logs(self) -> str:
         return self.compose("logs", "--no-color", check=False)
