@@ -61,6 +61,6 @@ WORKDIR /opt/proctor
 ENV PYTHONPATH=/opt/proctor:/opt/site PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PROCTOR_DATA=/data
 USER proctor
 EXPOSE 8426
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8426/healthz', timeout=4)"]
 CMD ["python3", "-m", "server", "--host", "0.0.0.0", "--port", "8426"]

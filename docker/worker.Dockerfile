@@ -30,7 +30,7 @@ LABEL org.opencontainers.image.title="Proctor worker" \
 WORKDIR /opt/proctor
 ENV PYTHONPATH=/opt/proctor:/opt/site PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # A worker that cannot reach its server leases nothing.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python3", "-c", "import os, urllib.request as r; r.urlopen(os.environ['PROCTOR_SERVER_URL'] + '/healthz', timeout=4)"]
 # Root: the engine's socket means root on the host anyway, and bounded disks need mounts.
 CMD ["python3", "-m", "worker.run", "--name", "run-1"]
