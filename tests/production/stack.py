@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -131,6 +132,29 @@ class Stack:
             assert time.monotonic() < deadline, (states, self.logs()[-4000:])
             time.sleep(1)
         assert httpx.get(f"{self.url}/healthz", timeout=10).json() == {"status": "ok"}
+
+    def running_case(self, *, seconds: float = 60) -> None:
+        """Waits until the container of a case runs."""
+        deadline = time.monotonic() + seconds
+        ours = self.folder / "worker" / "installation"  # the engine may run cases of others too
+        while not (
+            ours.exists() and docker("ps", "--quiet", "--filter", f"name=proctor-{ours.read_text()}-")
+        ):
+            assert time.monotonic() < deadline, "nothing runs"
+            time.sleep(0.1)
+
+    def crash(self, service: str) -> None:
+        """Kills a service's processes as a fault would, and waits until the engine has started it again.
+
+        After `docker kill` the engine would leave it stopped.
+        """
+        container = self.container(service)
+        before = json.loads(docker("inspect", container))[0]
+        os.kill(before["State"]["Pid"], signal.SIGKILL)
+        deadline = time.monotonic() + _PATIENCE
+        while json.loads(docker("inspect", container))[0]["RestartCount"] == before["RestartCount"]:
+            assert time.monotonic() < deadline, "it is not started again"
+            time.sleep(0.1)
 
     def logs(self) -> str:
         return self.compose("logs", "--no-color", check=False)

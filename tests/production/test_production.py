@@ -1,4 +1,4 @@
-"""compose.yaml as it is run: a submission is scored, and what services write is bounded."""
+"""compose.yaml as it is run: a submission is scored whatever dies meanwhile, and what services write is bounded."""
 
 import json
 import subprocess
@@ -15,6 +15,7 @@ from worker.embedded.data import CHECKOUT
 pytestmark = pytest.mark.long
 
 TASK = "task5"
+KILLED = ("postgres", "redis", "server", "run-worker")
 
 
 def sent(team: Person, program: Path, *, track: str = "open") -> Json:
@@ -36,6 +37,23 @@ def is_whole(team: Person, submission: Json, *, track: str) -> None:
 def test_a_submission_is_scored(production: Stack, join: Join, program: Path) -> None:
     team = join(production)
     is_whole(team, sent(team, program), track="open")
+
+
+@pytest.mark.parametrize("service", KILLED)
+def test_a_killed_service_comes_back_and_costs_nothing(
+    production: Stack, join: Join, program: Path, service: str
+) -> None:
+    team = join(production)
+    submission = sent(team, program, track="slowly")
+    production.running_case()
+    before = production.container(service)
+    production.crash(service)
+    production.settled()  # until then requests may find no server, or one that has no database
+    is_whole(team, submission, track="slowly")
+    assert production.container(service) == before, "the engine started the same container again"
+    events = json.loads(production.admin("events", submission["evaluations"][0]["id"], "--json"))
+    ends = [event for event in events if event["new"] == "scored"]
+    assert len(ends) == 1, "nothing is scored twice"
 
 
 def test_what_services_write_is_bounded_and_holds_no_secret(production: Stack) -> None:
