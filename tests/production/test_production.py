@@ -15,7 +15,7 @@ from worker.embedded.data import CHECKOUT
 pytestmark = pytest.mark.long
 
 TASK = "task5"
-KILLED = ("postgres", "redis", "server", "run-worker")
+KILLED = ("postgres", "redis", "server", "run-worker", "score-worker")
 
 
 def sent(team: Person, program: Path, *, track: str = "open") -> Json:
