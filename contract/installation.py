@@ -59,10 +59,12 @@ class ExpiringOut(Answer):
 class VersionsOut(Answer):
     """The code's release; the database's schema and the one that the code needs (null: not known); the evaluator.
 
+    `commit`: what the code was made of, by twelve digits, with `-dirty` where files differ from it; null: not known.
     `scored_with`: how many evaluations that count were scored with which evaluator.
     """
 
     release: str
+    commit: Annotated[str | None, Older(None)]
     schema_is: str | None
     schema_needed: str | None
     evaluator: str

@@ -8,6 +8,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
+from contract.release import named
 from server.front.protocol import Protocol
 
 _SWITCH_SECONDS = (
@@ -23,7 +24,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m server", description="Proctor's server.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8426, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--version", action="store_true", help="print the version and leave")
     chosen = parser.parse_args()
+    if chosen.version:
+        sys.stdout.write(f"{named('proctor-server')}\n")
+        return
     _open_as_many_as_allowed()
     sys.setswitchinterval(_SWITCH_SECONDS)
     uvicorn.run(

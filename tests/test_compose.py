@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,29 @@ def test_every_service_restarts_and_is_watched(services: dict[str, dict[str, Any
     services["migrate"] = one_shot
 
 
+def test_what_every_service_writes_is_bounded(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        assert service["logging"] == {
+            "driver": "json-file",
+            "options": {"max-size": "20m", "max-file": "5"},
+        }, name
+
+
+def test_the_images_of_a_release_are_chosen_by_one_setting(services: dict[str, dict[str, Any]]) -> None:
+    named = {name: service["image"] for name, service in services.items() if "build" in service}
+    assert set(named.values()) == {
+        "proctor/server:${PROCTOR_TAG:-latest}",
+        "proctor/worker:${PROCTOR_TAG:-latest}",
+    }
+    assert named.pop("run-worker").startswith("proctor/worker:")
+    assert set(named) == {"migrate", "server", "beat", "score-worker", "courier"}
+
+
+def test_a_run_worker_hands_its_cases_back_before_it_is_killed(services: dict[str, dict[str, Any]]) -> None:
+    worker = services["run-worker"]
+    assert worker["environment"]["PROCTOR_DRAIN_SECONDS"] < int(worker["stop_grace_period"].removesuffix("s"))
+
+
 def dockerfile(service: dict[str, Any]) -> str:
     return (ROOT / service["build"]["dockerfile"]).read_text() if "build" in service else ""
 
@@ -162,6 +186,15 @@ def test_what_faces_the_network_is_not_root(services: dict[str, dict[str, Any]])
     for name in ("server", "beat", "score-worker", "courier", "migrate"):
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["read_only"] is True
+
+
+@pytest.mark.parametrize("name", ["server", "worker"])
+def test_images_are_labelled_with_the_version_of_the_release(name: str) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    recipe = (ROOT / "docker" / f"{name}.Dockerfile").read_text()
+    assert f'org.opencontainers.image.version="{version}"' in recipe
+    for label in ("revision", "source", "licenses", "title"):
+        assert recipe.count(f"org.opencontainers.image.{label}=") == 1
 
 
 @pytest.mark.parametrize("name", ["server", "worker"])

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
@@ -18,6 +17,7 @@ from contract.installation import (
     SlotsStatus,
     VersionsOut,
 )
+from contract.release import commit, release
 from contract.statuses import EvaluationStatus
 from evaluator.version import evaluator_version
 from server.accounts.models import Account, ApiToken, TokenKind
@@ -195,7 +195,8 @@ def _versions(session: Session) -> VersionsOut:
     counts = session.execute(scored.group_by(Evaluation.evaluator_version)).all()
     schema = session.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
     return VersionsOut(
-        release=_release(),
+        release=release(),
+        commit=_commit(),
         schema_is=session.scalar(text("SELECT version_num FROM alembic_version")) if schema else None,
         schema_needed=_needed(),
         evaluator=evaluator_version(),
@@ -203,11 +204,10 @@ def _versions(session: Session) -> VersionsOut:
     )
 
 
-def _release() -> str:
-    try:
-        return version("proctor")
-    except PackageNotFoundError:
-        return "0"
+@cache
+def _commit() -> str | None:
+    """Asked once: the code that a process runs stays what it is, whatever a checkout holds later."""
+    return commit()
 
 
 @cache

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 from sqlalchemy import select
 
+from contract.release import commit, release
 from server.accounts.models import Account
 from server.addresses import mails
 from server.database import unit_of_work
@@ -174,6 +175,7 @@ def test_the_installation_stands_on_one_screen(lab: Lab, entrant: MakeEntrant, a
     assert phase["oldest"] is not None
     assert told["slots"]["working"] >= 1
     assert told["versions"]["schema_needed"]
+    assert (told["versions"]["release"], told["versions"]["commit"]) == (release(), commit())
     assert told["backup_at"] is None
     assert any(line.startswith("No backup is known") for line in told["to_do"])
     (lab.settings.data / "last_backup").write_text("2020-01-01T00:00:00+00:00\n")

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
 from server.database import unit_of_work
 from server.errors import Conflict
@@ -20,6 +21,7 @@ from server.evaluations.result_models import Receipt
 from server.events import Event
 from server.settings import Settings
 from server.tables import open_database
+from worker.admin.adopt_key import app as adopting
 from worker.admin.platform import Platform
 from worker.admin.secret_key import check_secret_key
 from worker.embedded.account import SetupError
@@ -132,3 +134,24 @@ def test_asking_for_a_new_key_with_the_present_one_changes_nothing(platform: Pla
     with database(platform) as session:
         assert len(receipt_keys(session)) == 1
         assert session.scalars(select(Event)).all() == []
+
+
+def test_an_installation_of_ones_own_goes_on_with_the_key_that_it_is_given(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_secret_key(platform)
+    before = receipt_of(platform)
+    monkeypatch.setenv("DATABASE_URL", platform.postgres.url())
+    monkeypatch.setenv("PROCTOR_DATA", str(platform.data))
+    monkeypatch.setenv("PROCTOR_SECRET_KEY", "another key of more than 32 characters")
+    run = CliRunner().invoke
+    refused = run(adopting, [])
+    assert refused.exit_code == 1, "nobody was there to ask"
+    said = [run(adopting, ["--yes"]).stdout for _ in range(2)]
+    assert said == ["The installation goes on with this key.\n", "This is the key it has.\n"]
+    store_secret(platform.data, "secret_key", "another key of more than 32 characters")
+    with database(platform) as session:
+        require_own_key(session, settings_of(platform))
+        assert key_of(session, before) is not None
+        (event,) = session.scalars(select(Event).where(Event.subject == "receipt_key"))
+        assert event.what == "secret key replaced"

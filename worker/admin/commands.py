@@ -35,7 +35,7 @@ TOPICS = {
             "backup",
             "restore",
         ),
-        "webhooks",
+        *("webhooks", "adopt-secret-key"),
     ),
     "A challenge": (
         *(

@@ -70,4 +70,8 @@ def _facts(found: InstallationOut) -> Iterator[tuple[str, str]]:
     yield "errored within a day", str(found.errored)
     yield "disk", f"{gib(found.disk.free)} free, {gib(found.disk.reserve)} kept"
     yield "last backup", f"{moment(found.backup_at)} UTC" if found.backup_at else "none known"
-    yield "release", f"{versions.release}, schema {versions.schema_is}, evaluator {versions.evaluator}"
+    made_of = f" (commit {versions.commit})" if versions.commit else ""
+    yield (
+        "release",
+        f"{versions.release}{made_of}, schema {versions.schema_is}, evaluator {versions.evaluator}",
+    )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from contract.release import named
 from evaluator.terminal import CommandGroup, say
 from worker.run.bearer import REFUSED
 from worker.run.config import RunConfig
@@ -45,6 +46,7 @@ def main(
         ),
     ] = 1,
     busy: Annotated[Path | None, typer.Option("--slot-of-job", hidden=True)] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     """Starts a run worker: leases cases over HTTP and runs them in the local container engine.
 
@@ -57,6 +59,9 @@ def main(
     allocation. Exit code 2: a setting is wrong, or the allocation is smaller than it claims; 3: the server does not
     take the token.
     """
+    if version:
+        say(named("proctor-run-worker"))
+        raise typer.Exit
     if engine is not None:
         os.environ["PROCTOR_ENGINE"] = engine
     if context.invoked_subcommand is None:
