@@ -25,7 +25,7 @@ from server.images.models import Image
 from tests.sandbox.nvidia import CUDA, DRIVER, FIRST, MODEL, SECOND, StandIn, second_engine
 from tests.server.conftest import FOMO26
 from tests.server.lab import Entrant, Lab
-from tests.server.test_scoring_worker import LABELS
+from tests.server.test_scoring_worker import LABELS, score, write_references
 from tests.worker.slots import LIMITS, MIB, until
 from worker.run import host_check
 from worker.run.config import RunConfig
@@ -38,9 +38,10 @@ WITHIN = 120.0
 """Seconds for each step on a machine that is busy: a host is examined, containers are made."""
 MEMORY = 143_771 * MIB
 # On the first GPU it computes until that is gone, and fails as a program does then; on any other it answers at once.
+# What the driver tells of a GPU stays, so it is known even where the GPU is gone before the program begins.
 PROGRAM = """
 import os, sys, time
-if os.path.exists("/dev/nvidia0"):
+if os.path.isdir("/proc/driver/nvidia/gpus/0000:00:00.0"):
     while os.path.exists("/dev/nvidia0"):
         time.sleep(0.02)
     sys.exit("CUDA error: unspecified launch failure")
@@ -53,7 +54,7 @@ with open(sys.argv[sys.argv.index("--output") + 1], "w") as file:
 def fomo26() -> Challenge:
     """FOMO26 with cases that this machine can run, each of which has to have a GPU."""
     spec = load_challenge(FOMO26)
-    changes = {"gpu": spec.limits.gpu, "seconds_per_case": 60}
+    changes = {"gpu": spec.limits.gpu, "seconds_per_case": 60, "output": 16 * MIB}
     return spec.model_copy(update={"limits": LIMITS.model_copy(update=changes)})
 
 
@@ -138,7 +139,7 @@ def why_unfit(lab: Lab, name: str) -> str | None:
         return session.scalars(select(WorkerSlot.unfit).where(WorkerSlot.name == name)).one()
 
 
-def test_a_gpu_that_falls_off_under_a_case_takes_its_slot_out_and_the_case_is_run_elsewhere(
+def test_a_gpu_that_falls_off_under_a_case_takes_its_slot_out_and_the_case_is_scored_elsewhere(
     lab: Lab,
     own: Entrant,
     nvidia: StandIn,
@@ -146,7 +147,8 @@ def test_a_gpu_that_falls_off_under_a_case_takes_its_slot_out_and_the_case_is_ru
     served: tuple[str, Callable[..., object]],
 ) -> None:
     evaluation = own.submit()
-    with slot(lab, served[0], folder, "first", FIRST):
+    write_references(lab, evaluation, LABELS)
+    with slot(lab, served[0], folder, "first", FIRST) as first:
         soon(lambda: nvidia.given == [[FIRST]])
         soon(lambda: lab.runs(evaluation)[0].status == "running")
         unplug(nvidia, FIRST)
@@ -162,6 +164,11 @@ def test_a_gpu_that_falls_off_under_a_case_takes_its_slot_out_and_the_case_is_ru
             soon(lambda: own.evaluation(evaluation)["status"] == "scoring")
         assert nvidia.given[1:] == [[SECOND]] * len(LABELS)
         _ran_on_the_second(lab, evaluation)
+        assert score(lab, evaluation).status == "scored"
+        assert own.quota()["spent"] == 1, "the submission itself, and nothing for the GPU"
+        nvidia.change(FIRST, lost=False)
+        first.wake()
+        soon(lambda: why_unfit(lab, "first") is None)
 
 
 def _ran_on_the_second(lab: Lab, evaluation: str) -> None:
