@@ -24,7 +24,7 @@ from worker.run.config import RunConfig
 from worker.run.engine_connection import EngineConnection
 from worker.run.executor import Executor
 from worker.run.heartbeat import Heartbeat
-from worker.run.host import HostFolder
+from worker.run.host import GpuTaken, HostFolder
 from worker.run.image_cache import ImageCache
 from worker.run.input_cache import InputCache
 from worker.run.lease_client import LeaseClient
@@ -357,3 +357,12 @@ def test_a_slot_tells_the_model_of_its_gpu_and_each_receipt_names_it(
     named = {"uuid": "GPU-1", "memory": 143771 * 2**20, "model": "NVIDIA H200", "driver": "570.1"}
     named["cuda"] = "12.8"
     assert lab.finished[case].receipt["gpu"] == named
+
+
+def test_no_two_slots_of_a_host_have_one_gpu(tmp_path: Path) -> None:
+    held = HostFolder(tmp_path).take_gpu("GPU-1")
+    with pytest.raises(GpuTaken, match="GPU-1 is that of another slot on this host"):
+        HostFolder(tmp_path).take_gpu("GPU-1")
+    os.close(HostFolder(tmp_path).take_gpu("GPU-2"))
+    os.close(held)
+    os.close(HostFolder(tmp_path).take_gpu("GPU-1"))

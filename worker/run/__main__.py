@@ -132,7 +132,7 @@ def _start(orders: Orders, busy: Path | None, *, poll: bool) -> None:
 
 def _without_broker(config: RunConfig, orders: Orders, busy: Path | None) -> int:
     from worker.run import alone, pilot
-    from worker.run.host import SlotTaken
+    from worker.run.host import GpuTaken, SlotTaken
     from worker.run.runner import Runner
 
     def complain(why: str) -> None:
@@ -147,6 +147,9 @@ def _without_broker(config: RunConfig, orders: Orders, busy: Path | None) -> int
         return alone.serve(Runner(config, orders.name or "run"), alone.Terms(orders.until_idle), signals)
     except SlotTaken as taken:
         complain(f"{taken}. Give this one another --name.")
+        return 2
+    except GpuTaken as taken:
+        complain(f"{taken}.")
         return 2
 
 

@@ -21,12 +21,16 @@ class SlotTaken(Exception):
     """Another living worker on this host has the same slot name."""
 
 
+class GpuTaken(Exception):
+    """Another living worker on this host has the same GPU."""
+
+
 class HostFolder:
     """The shared folder of all run workers on a host."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for folder in ("slots", "images", "scratch", "turns"):
+        for folder in ("slots", "gpus", "images", "scratch", "turns"):
             (root / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._id = self._installation()
 
@@ -47,12 +51,22 @@ class HostFolder:
         Raises:
             SlotTaken: a living process holds it.
         """
-        handle = os.open(self.root / "slots" / name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise SlotTaken(f"slot {name!r} is in use by another worker on this host") from None
+        handle = _locked(self.root / "slots" / name)
+        if handle is None:
+            raise SlotTaken(f"slot {name!r} is in use by another worker on this host")
+        return handle
+
+    def take_gpu(self, uuid: str) -> int:
+        """Marks a GPU as this process's own, as `take_slot` does: no two slots share one, nor do two teams.
+
+        Raises:
+            GpuTaken: a living process has it.
+        """
+        handle = _locked(self.root / "gpus" / uuid.replace("/", "-"))
+        if handle is None:
+            raise GpuTaken(
+                f"GPU {uuid} is that of another slot on this host: give each slot a GPU of its own"
+            )
         return handle
 
     def living_slots(self) -> list[str]:
@@ -201,3 +215,14 @@ def _now() -> float:
 
 def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text()
+
+
+def _locked(path: Path) -> int | None:
+    """The descriptor of a lock that is held until this process ends, None where another process has it."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle

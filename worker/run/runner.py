@@ -37,6 +37,7 @@ class Runner:
         self._config, self._slot = config, slot
         host = HostFolder(config.worker_dir)
         self._alive = host.take_slot(slot)
+        self._own_gpu = host.take_gpu(config.slot_gpu) if config.slot_gpu else None
         self._woken, self._leaving, self.stopping = threading.Event(), threading.Event(), threading.Event()
         self._client = client = LeaseClient(config, slot)
         client.bearer.when_refused = self._refused
