@@ -73,7 +73,7 @@ def find_push(
     while True:
         uploads = client.uploads(team)
         found = pushed.among(uploads)
-        known = not here or bool(pushed.digest) or any(one.pushed in here for one in uploads)
+        known = not here or bool(pushed.digest) or (found is not None and found.pushed in here)
         if found is not None and known:
             return found.id
         if time.monotonic() > until:

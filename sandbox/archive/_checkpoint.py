@@ -107,6 +107,8 @@ def _found(state: CheckpointState, declared: CheckpointLabels, why: str | None) 
 
 def _wrong_path(path: str) -> str | None:
     place = shown(path)
+    if re.search("[\0\ud800-\udfff]", path):
+        return f"The label {PATH_LABEL} is {place}, which is no text."
     if len(path.encode("utf-8", "surrogateescape")) > _LONGEST_PATH:
         return f"The label {PATH_LABEL} is longer than any path."
     if not path.startswith("/"):

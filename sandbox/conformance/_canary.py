@@ -21,6 +21,10 @@ from sandbox.run import run_case
 _SHAPE = (6, 7, 8)
 
 
+CANARY = "canary: "
+"""How the names of its results begin."""
+
+
 def canary(
     engine: Engine,
     profile: str,
@@ -97,7 +101,7 @@ def _outcome(engine: Engine, job: CaseJob) -> CaseOutcome | EngineFault:
 def _result(kind: str, outcome: CaseOutcome | EngineFault, profile: str, runtime: str) -> Result:
     got = _wrong(kind, outcome)
     denied = f"another answer than the known one for a known scan ({kind})"
-    return Result(f"canary: {kind}", denied, got is None, got or "", profile, runtime)
+    return Result(f"{CANARY}{kind}", denied, got is None, got or "", profile, runtime)
 
 
 def _wrong(kind: str, outcome: CaseOutcome | EngineFault) -> str | None:

@@ -82,6 +82,16 @@ class ContainerProcess:
                     del self._text[:surplus]
 
     def _watch(self) -> None:
+        try:
+            self._bound()
+        finally:  # nothing runs unwatched, and nobody waits for an end that is never told
+            self._process.kill()
+            self._process.wait()
+            self.finished = time.time()
+            self._reader.join(2)  # a process that outlives the first holds the pipe; nobody waits for it
+            self._ended.set()
+
+    def _bound(self) -> None:
         while self._process.poll() is None:
             processes = list(tree(self.pid))
             self.over_memory = self.over_memory or sum(map(memory, processes)) > self._bounds.memory
@@ -89,18 +99,17 @@ class ContainerProcess:
                 signal_tree(self.pid, signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_EVERY)
-        self.finished = time.time()
-        self._reader.join(2)  # a process that outlives the first holds the pipe; nobody waits for it
-        self._ended.set()
 
 
 def tree(pid: int) -> Iterator[int]:
-    """A process and all that come of it, as far as they are there."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for child in task.read_text().split():
-                yield from tree(int(child))
+    """A process and all that come of it, as far as they are there, however deep they are nested."""
+    pending = [pid]
+    while pending:
+        one = pending.pop()
+        yield one
+        for task in Path(f"/proc/{one}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                pending += map(int, task.read_text().split())
 
 
 def signal_tree(pid: int, number: signal.Signals) -> None:

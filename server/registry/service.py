@@ -33,7 +33,7 @@ from server.uploads.service import LASTS, UNFINISHED_PER_TEAM
 MOST_SCOPES = 8
 """What one token is asked for at most: its own repository, and one that layers are mounted from."""
 _REPOSITORY = re.compile(
-    r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/([a-z0-9]+(?:[._/-]+[a-z0-9]+){0,32})"
+    r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/([a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+){0,32})"
 )
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")

@@ -125,6 +125,18 @@ def refuse(session: Session, upload: Upload, code: str, why: str, *, uploads: Pa
     after_commit(session, lambda: path.unlink(missing_ok=True))
 
 
+def is_awaited(session: Session, upload: Upload) -> bool:
+    """Whether the same manifest still has to be fetched for another push of the team, such as one under another tag."""
+    others = select(Upload.id).where(
+        Upload.team_id == upload.team_id,
+        Upload.pushed == upload.pushed,
+        Upload.id != upload.id,
+        Upload.status == UploadStatus.RECEIVING,
+        Upload.expires_at > func.now(),
+    )
+    return session.scalar(select(others.exists())) or False
+
+
 def source(upload: Upload) -> tuple[Repository, str]:
     """The repository of a pushed upload, and its manifest's digest."""
     name, _, digest = (upload.pushed or "").rpartition("@")

@@ -1,7 +1,11 @@
 """Apptainer's command lines, and a stand-in for it that carries them out: image, case, output, verdict, removal."""
 
+import inspect
 import json
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +25,10 @@ from sandbox.engines._apptainer_command import (
     refusal,
     run_command,
 )
+from sandbox.engines._apptainer_containers import size
+from sandbox.engines._apptainer_images import remove
 from sandbox.engines._apptainer_probe import explained
+from sandbox.engines._apptainer_process import signal_tree, tree
 from sandbox.engines.apptainer import ApptainerEngine
 from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, Slot
@@ -272,3 +279,57 @@ def test_every_call_that_the_stand_in_took_had_a_bare_environment(run: Run, stan
     others = {name for call in ran for name in call["environment"] if not name.startswith("APPTAINERENV_")}
     assert ran
     assert others <= {"PATH", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "LC_CTYPE", "PWD", "SHLVL", "_", "OLDPWD"}
+
+
+DEEP = """
+import os
+for _ in range(1200):
+    os.mkdir("d" * 8)
+    os.chdir("d" * 8)
+open("left", "wb").write(bytes(1_000_000))
+os.chmod(".", 0)
+"""
+CHAIN = """
+import os, time
+for _ in range(120):
+    if child := os.fork():
+        os.waitpid(child, 0)
+        os._exit(0)
+print("whole", flush=True)
+time.sleep(60)
+"""
+
+
+def test_folders_that_are_nested_deeper_than_a_path_are_measured_and_removed(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    subprocess.run([sys.executable, "-c", DEEP], cwd=made, check=True)
+    assert size(made) > 1_000_000
+    remove(made)
+    assert not made.exists()
+
+
+def test_processes_that_are_nested_deeper_than_python_goes_are_found_and_killed() -> None:
+    usual = sys.getrecursionlimit()
+    with subprocess.Popen([sys.executable, "-c", CHAIN], stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"whole\n"
+        sys.setrecursionlimit(len(inspect.stack()) + 80)
+        try:
+            found = list(tree(first.pid))
+            signal_tree(first.pid, signal.SIGKILL)
+        finally:
+            sys.setrecursionlimit(usual)
+        assert len(found) == 121
+        assert first.wait(60) != 0
+    until = time.monotonic() + 60
+    while left := [pid for pid in found if _runs(pid)]:
+        assert time.monotonic() < until, left
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False

@@ -80,3 +80,18 @@ def test_a_team_that_was_merged_into_another_is_pushed_to_no_more(
         session.rollback()
         assert note(session, pushed) is not None
         session.rollback()
+
+
+TEAM = "01a22b75-6737-7170-9bd6-d3e866d6a78a"
+
+
+@pytest.mark.parametrize("name", ["model", "a/b", "a.b", "a_b", "a__b", "a--b", "v1/model-2"])
+def test_a_name_of_the_registrys_is_a_teams(name: str) -> None:
+    found = Repository.of(f"{TEAM}/{name}")
+    assert found is not None
+    assert found.path == f"{TEAM}/{name}"
+
+
+@pytest.mark.parametrize("name", ["", "..", "x/../y", "x//y", "x..y", "x/", "/x", "X", "x___y", "a" * 101])
+def test_a_name_that_no_registry_has_is_nobodys(name: str) -> None:
+    assert Repository.of(f"{TEAM}/{name}") is None

@@ -115,16 +115,28 @@ def test_checks_are_accepted_by_name_where_no_other_engine_holds_them(tmp_path: 
         RunConfig(**known, accepted_checks="call filter")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("accepted", [[], ["masked paths"], ["masked paths", "call filter"]])
-def test_a_check_that_fails_and_was_not_accepted_takes_the_slot_out(
-    accepted: list[str], make_check: Callable[..., HostCheck], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("accepted", "fails", "fit"),
+    [
+        ([], ["masked paths", "call filter"], False),
+        (["masked paths"], ["masked paths", "call filter"], False),
+        (["masked paths", "call filter"], ["masked paths", "call filter"], True),
+        (["canary: number"], ["canary: number"], False),
+    ],
+)
+def test_a_check_that_fails_takes_the_slot_out_unless_it_was_accepted_and_the_canary_never_is(
+    accepted: list[str],
+    fails: list[str],
+    fit: bool,
+    make_check: Callable[..., HostCheck],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    names = ("masked paths", "call filter", "mounts")
-    results = [Result(name, "", name == "mounts", "", "compatible", "runc") for name in names]
+    names = ("masked paths", "call filter", "mounts", "canary: number")
+    results = [Result(name, "", name not in fails, "", "compatible", "runc") for name in names]
     monkeypatch.setattr(HostCheck, "_examine", lambda *_: results)
     check = make_check()
     monkeypatch.setattr(check, "_accepted", frozenset(accepted))
-    assert check.passes() is (len(accepted) == 2)
+    assert check.passes() is fit
 
 
 def test_a_runtime_that_the_engine_lacks_makes_a_slot_unfit(

@@ -77,7 +77,7 @@ def find_pushed(sessions: SessionFactory, settings: Settings) -> int:
 def _take(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
     """Makes the archive, and says what came of it; what was taken or refused goes from the registry."""
     log = _log.bind(upload=str(upload.id))
-    repository, digest = takes.source(upload)
+    digest = takes.source(upload)[1]
     path = upload_path(settings.uploads, upload.id)
     try:
         with Remote(settings) as remote:
@@ -85,16 +85,16 @@ def _take(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
                 known = takes.known(session, upload)
             if known is None:
                 _fetch(sessions, settings, upload, remote)
-            remote.delete(repository.path, digest)
+        _forget(sessions, settings, upload)
         log.info("push_taken_over", digest=digest)
         wake_checkers(settings.redis_url)
     except layout.NotTaken as error:
         _refuse(sessions, settings, upload, error.code, error.sentence)
-        with Remote(settings) as remote:
-            remote.delete(repository.path, digest)
+        _forget(sessions, settings, upload)
     except RegistryLies as error:
         log.error("registry_lies", why=str(error))
         _refuse(sessions, settings, upload, "registry_failed", _LIES.format(error))
+        _forget(sessions, settings, upload)
     except (RegistryAway, OSError, ValueError) as error:
         log.error("registry_away", why=str(error))
         path.unlink(missing_ok=True)
@@ -106,6 +106,20 @@ def _take(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
             _wait(sessions, upload, problem.code, problem.detail)
         else:
             _refuse(sessions, settings, upload, problem.code, problem.detail)
+            _forget(sessions, settings, upload)
+
+
+def _forget(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
+    """What was taken or refused goes from the registry, unless a push under another tag still waits to be fetched."""
+    with unit_of_work(sessions) as session:
+        if takes.is_awaited(session, upload):
+            return
+    repository, digest = takes.source(upload)
+    try:
+        with Remote(settings) as remote:
+            remote.delete(repository.path, digest)
+    except (RegistryAway, RegistryLies, OSError, ValueError) as error:
+        _log.warning("push_stays_in_registry", upload=str(upload.id), why=str(error))
 
 
 def _fetch(sessions: SessionFactory, settings: Settings, upload: Upload, remote: Remote) -> None:
