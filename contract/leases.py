@@ -39,11 +39,17 @@ def _whole(task: Task) -> dict[str, Any]:
     return task.model_dump(mode="json")
 
 
+def _to_run(facts: ImageFacts) -> dict[str, Any]:
+    """What of an image runs: what it declares of its checkpoint is nothing to a worker."""
+    return facts.model_dump(mode="json", exclude={"checkpoint"})
+
+
 SlotName = Annotated[str, Line(100, least=1), AfterValidator(_named)]
 _Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", max_length=40)]
 # Objects of any form in the API's description: what a challenge file says is described elsewhere.
 _Any = WithJsonSchema({"type": "object", "additionalProperties": True})
 _WholeTask = Annotated[Task, PlainSerializer(_whole, return_type=dict[str, Any]), _Any]
+_RunFacts = Annotated[ImageFacts, PlainSerializer(_to_run, return_type=dict[str, Any]), _Any]
 _SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any]), _Any]
 
 
@@ -126,7 +132,7 @@ class Lease(CaseLease):
     track: str
     task: _WholeTask
     limits: _SetLimits
-    image: ImageFacts
+    image: _RunFacts
     mode: Mode = Mode.FRESH
     more: tuple[CaseLease, ...] = ()
 

@@ -5,8 +5,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from contract.answers import Answer
+from contract.texts import Line
 
-_Word = Annotated[str, Field(max_length=512)]
+_Word = Annotated[str, Line(512)]
 
 
 class RegistryTokenOut(Answer):
@@ -48,4 +49,4 @@ class RegistryEventIn(_Told):
 class RegistryEventsIn(_Told):
     """A notification, as the registry sends it."""
 
-    events: Annotated[list[RegistryEventIn], Field(max_length=200)]
+    events: Annotated[list[RegistryEventIn], Field(max_length=100)]

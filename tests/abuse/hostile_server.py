@@ -36,6 +36,20 @@ _TEAM = {
     "created_at": WHEN,
     "members": [{"user_id": ID, "name": EVIL, "is_captain": True}],
 }
+_UPLOAD = {
+    "id": ID,
+    "team_id": ID,
+    "status": "ready",
+    "offset": 1,
+    "length": 1,
+    "filename": EVIL,
+    "pushed": EVIL,
+    "image": EVIL,
+    "code": EVIL,
+    "message": EVIL,
+    "created_at": WHEN,
+    "expires_at": WHEN,
+}
 _EVALUATION = {
     "id": ID,
     "task": EVIL,
@@ -210,6 +224,7 @@ _ANSWERS: dict[str, Any] = {
         {"id": EVIL, "created_at": WHEN, "expires_at": None, "last_used_at": WHEN, "network": EVIL}
     ],
     "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "facts": _FACTS, "created_at": WHEN}],
+    "GET /teams/[^/]+/uploads": [_UPLOAD],
     "GET /teams/[^/]+/attempts": {"moves": [_MOVE], "more": True},
     "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2, "images": 1, "uploads": 0},
     "GET /teams/[^/]+/invitations": [_INVITATION],

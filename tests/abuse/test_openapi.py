@@ -61,7 +61,15 @@ def test_every_operation_says_what_it_refuses(description: Json) -> None:
             assert 413 in found or 503 in found, f"{method} {path}: what stands before all is missing"
             assert (401 in found) == (
                 "security" in operation
-                or path.endswith(("/sessions", "/password-resets", "/address-verifications"))
+                or path.endswith(
+                    (
+                        "/sessions",
+                        "/password-resets",
+                        "/address-verifications",
+                        "/registry/token",
+                        "/registry/events",
+                    )
+                )
             )
             if operation.get("parameters") or "requestBody" in operation:
                 assert "invalid_request" in found[422], f"{method} {path}"

@@ -109,6 +109,7 @@ def stranger(running: Installation, place: Path) -> Iterator[Stranger]:
         yield stranger
 
 
+@pytest.mark.long  # a team of its own on boards that test_whole_path counts
 def test_the_page_of_a_skeleton_leads_to_the_board(platform: Installation, stranger: Stranger) -> None:
     """A map of labels, which needs most: packages, a base of one's own, and public cases first."""
     stranger.types("proctor init mine --task task2 --invoke")
