@@ -37,9 +37,7 @@ def build(
     Raises:
         subprocess.CalledProcessError: pip or the engine failed; they have said why on stderr.
     """
-    asked = [engine, "run", "--rm", "--network=none", base, "python", "-c", ASK]
-    major, minor, machine = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
-    fetch_wheels(f"{major}.{minor}", machine, pip_options)
+    fetch_wheels(*python_of(base, engine), pip_options)
     command = [engine, "build", "--quiet", "--network=none", "--build-arg", f"BASE={base}"]
     checkpoint = hashlib.sha256((HERE / "checkpoint.pt").read_bytes()).hexdigest()
     command += ["--build-arg", f"CHECKPOINT_SHA256={checkpoint}", "--tag", tag]
@@ -49,6 +47,13 @@ def build(
         built.check_returncode()
     if save is not None:
         subprocess.run([engine, "save", "--output", str(save), tag], check=True)
+
+
+def python_of(base: str, engine: str = "docker") -> tuple[str, str]:
+    """The version of Python in the image `base`, such as "3.11", and the machine that it is for."""
+    asked = [engine, "run", "--rm", "--network=none", base, "python", "-c", ASK]
+    major, minor, machine = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
+    return f"{major}.{minor}", machine
 
 
 def fetch_wheels(version: str, machine: str, pip_options: Sequence[str] = ()) -> None:

@@ -73,8 +73,7 @@ def find_push(
     while True:
         uploads = client.uploads(team)
         found = pushed.among(uploads)
-        known = not here or bool(pushed.digest) or (found is not None and found.pushed in here)
-        if found is not None and known:
+        if found is not None and (not here or pushed.digest or found.pushed in here):
             return found.id
         if time.monotonic() > until:
             raise Unfinished(

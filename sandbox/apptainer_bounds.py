@@ -33,7 +33,7 @@ def findings(engine: Engine) -> list[BoundFinding]:
             "system calls",
             "warning",
             "No call filter of ours is set.",
-            "Try your own images on it, not strangers'; run workers take no cases with it.",
+            "Try your own images on it; a run worker takes cases once each check that fails is accepted by name.",
         ),
     ]
     return [*found, _cards()] if gpus() else found

@@ -56,7 +56,7 @@ def main() -> None:
     except subprocess.CalledProcessError as error:
         said = error.stderr if isinstance(error.stderr, str) else ""
         sys.exit(f"{' '.join(map(str, error.cmd[:3]))} failed: {said.strip()[-2000:]}")
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    digest = _digest(archive)
     archive.with_name(f"{archive.name}.sha256").write_text(f"{digest}  {archive.name}\n")
     sys.stdout.write(f"{archive}  {archive.stat().st_size / 2**20:.0f} MiB\n  sha256 {digest}\n")
 
@@ -123,8 +123,7 @@ def pins(wheels: Iterable[Path]) -> str:
     lines = []
     for path in sorted(wheels):
         name, version, *_ = path.name.split("-")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        lines.append(f"{name.replace('_', '-')}=={version} --hash=sha256:{digest}\n")
+        lines.append(f"{name.replace('_', '-')}=={version} --hash=sha256:{_digest(path)}\n")
     return "".join(lines)
 
 
@@ -137,9 +136,7 @@ def _pip(verb: str, *arguments: str | Path) -> None:
 
 def gather_baseline(target: Path, base: str, engine: str) -> None:
     """The wheels from which the baseline's image is built, for the Python in the image `base`."""
-    asked = [engine, "run", "--rm", "--network=none", base, "python", "-c", baseline.ASK]
-    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
-    baseline.fetch_wheels(f"{told[0]}.{told[1]}", told[2])
+    baseline.fetch_wheels(*baseline.python_of(base, engine))
     shutil.copytree(baseline.WHEELS, target)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from contract.images import CheckpointState, DeclaredCheckpoint
 from sandbox.archive._elf import Executable
 from sandbox.archive._errors import shown
+from sandbox.archive._fields import is_text
 from sandbox.archive._stack import MOUNTED, Lookup, followed
 from sandbox.archive._unpacked import Allowance, Other
 
@@ -107,7 +108,7 @@ def _found(state: CheckpointState, declared: CheckpointLabels, why: str | None) 
 
 def _wrong_path(path: str) -> str | None:
     place = shown(path)
-    if re.search("[\0\ud800-\udfff]", path):
+    if not is_text(path):
         return f"The label {PATH_LABEL} is {place}, which is no text."
     if len(path.encode("utf-8", "surrogateescape")) > _LONGEST_PATH:
         return f"The label {PATH_LABEL} is longer than any path."

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from contract.images import DeclaredCheckpoint, ImageFacts
 from sandbox.archive._bounds import DIGEST, Bounds
 from sandbox.archive._checkpoint import CheckpointLabels, declared_in
 from sandbox.archive._errors import BUILD_AGAIN, SAVE_AGAIN, ArchiveCode, ArchiveInvalid, binary_size, shown
-from sandbox.archive._fields import invalid, require_types
+from sandbox.archive._fields import invalid, is_text, require_types
 from sandbox.archive._programs import DEFAULT_PATH
 
 _LONGEST_USER = 512  # a user and a group, of which Linux has none longer than 32 characters
@@ -176,14 +175,9 @@ def _layers(rootfs: dict[str, Any], bounds: Bounds) -> tuple[str, ...]:
     return layers
 
 
-def _is_text(value: Any) -> bool:
-    """Whether this is a text that a database and a command line can hold: no NUL, no half of a surrogate pair."""
-    return isinstance(value, str) and re.search("[\0\ud800-\udfff]", value) is None
-
-
 def _text(content: dict[str, Any], key: str) -> str:
     value = content.get(key) or ""
-    if not _is_text(value):
+    if not is_text(value):
         raise invalid(f"the image config's field {key} holds what is no text; {BUILD_AGAIN}.")
     return str(value)
 
@@ -200,7 +194,7 @@ def _user(running: dict[str, Any]) -> str:
 
 def _texts(content: dict[str, Any], key: str) -> tuple[str, ...]:
     value = content.get(key) or []
-    if not isinstance(value, list) or not all(_is_text(item) for item in value):
+    if not isinstance(value, list) or not all(is_text(item) for item in value):
         raise invalid(f"the image config's field {key} is not a list of texts; {BUILD_AGAIN}.")
     return tuple(value)
 

@@ -34,6 +34,11 @@ def invalid(message: str) -> ArchiveInvalid:
     return ArchiveInvalid(ArchiveCode.CONFIG_INVALID, message)
 
 
+def is_text(value: Any) -> bool:
+    """Whether this is a text that a database and a command line can hold: no NUL, no half of a surrogate pair."""
+    return isinstance(value, str) and re.search("[\0\ud800-\udfff]", value) is None
+
+
 _Type = tuple[str, Callable[[Any], bool]]
 
 

@@ -4,8 +4,6 @@ The checks of the sandbox are accepted here by name, for bubblewrap holds other 
 of the canary are not.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,30 +16,25 @@ from server.evaluations.models import CaseRun
 from tests.e2e.datasets import write_task
 from tests.e2e.installation import Installation, installation
 from tests.e2e.people import Person, register
+from tests.sandbox.apptainer import standing_in
 
 HONEST = Path(__file__).with_name("honest.py")
-STANDIN = Path(__file__).parents[1] / "sandbox" / "standins" / "apptainer"
 CASES = 3
 
 
 @pytest.fixture(scope="module")
-def folder(place: Path) -> Path:
+def folder(place: Path) -> Iterator[Path]:
     """Of the stand-in, its images and its containers."""
-    folder = place / "apptainer"
-    folder.mkdir()
-    shutil.copy(STANDIN, folder)
-    return folder
+    (place / "apptainer").mkdir()
+    with standing_in(place / "apptainer") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
 def without_daemon(place: Path, folder: Path, fomo26: Challenge) -> Iterator[tuple[Installation, Person]]:
-    if shutil.which("bwrap") is None:
-        pytest.skip("Apptainer's stand-in was not tried: there is no bubblewrap")
     (place / "none").mkdir(mode=0o711)
     settings = {
-        "PATH": f"{folder}:{os.environ['PATH']}",
         "PROCTOR_ENGINE": "apptainer",
-        "PROCTOR_APPTAINER_DIR": str(folder / "store"),
         "PROCTOR_ACCEPTED_CHECKS": ", ".join(one.name for one in conformance.checks("compatible", "runc")),
     }
     with installation(place / "none" / "data", run_workers=1, **settings) as running:

@@ -34,6 +34,7 @@ OF_STORE = (
 
 OF_REGISTRY = ("REGISTRY_URL", "PROCTOR_REGISTRY_INSIDE", "PROCTOR_REGISTRY_KEY", "PROCTOR_REGISTRY_SECRET")
 """What only the server and score workers are told of the registry: a secret is in it."""
+_SECRET = (*OF_SERVER, *OF_STORE, *OF_REGISTRY)
 
 # What a child keeps of our environment; everything else it needs is named below.
 KEPT = (
@@ -196,7 +197,7 @@ def run_worker_environment(platform: Platform, slot: SlotShare, *, number: int =
     """
     directory = worker_directory(platform.data)
     return (
-        _kept(os.environ, but=(*OF_SERVER, *OF_STORE, *OF_REGISTRY))
+        _kept(os.environ, but=_SECRET)
         | platform.shows(1 + number)
         | slot.environment()
         | {
@@ -226,9 +227,7 @@ def _beat(platform: Platform) -> Program:
     command = ["celery", "-A", "worker.app", "beat"]
     command += ["--schedule", str(directory / "schedule"), "--pidfile", ""]
     told = {"REDIS_URL": platform.redis.url}
-    return _python(
-        platform, "beat", command, lambda: _kept(os.environ, but=(*OF_SERVER, *OF_STORE, *OF_REGISTRY)) | told
-    )
+    return _python(platform, "beat", command, lambda: _kept(os.environ, but=_SECRET) | told)
 
 
 def _run_worker(platform: Platform, name: str, slot: SlotShare, number: int) -> Program:
