@@ -51,16 +51,28 @@ def test_what_runs_comes_first_with_its_next_date_and_past_editions_are_folded(
 def test_the_first_page_asks_no_more_for_more_challenges(
     browser: httpx.Client, served: tuple[str, SessionFactory], fomo26: Challenge
 ) -> None:
+    """Nor where the boards of those whose leaders it names are made anew, which it does three times at most."""
+    hour, minute, closing = timedelta(hours=1), timedelta(minutes=1), iter(range(12, 0, -1))
+
     def statements() -> int:
         with watched(served[1]) as asked:
             assert browser.get("/").status_code == 200
             return len(asked.said)
 
-    put(served[1], fomo26, "one", opens=None)
-    few = statements()
+    def both() -> tuple[int, int]:
+        """Where new ones are the first to close: as their boards are made, and as they are kept."""
+        for _ in range(3):
+            put(served[1], fomo26, "next", opens=-hour, closes=next(closing) * minute)
+        return statements(), statements()
+
+    statements()  # what others left is kept from here on
+    anew, kept = both()
     for _ in range(4):
-        put(served[1], fomo26, "more", opens=None)
-    assert 0 < statements() <= few <= 40
+        put(served[1], fomo26, "later", opens=-hour, closes=99 * hour)
+        put(served[1], fomo26, "dateless", opens=None)
+    more_anew, more_kept = both()
+    assert 0 < more_kept <= kept <= 16
+    assert kept < more_anew <= anew <= kept + 3 * 16
 
 
 def test_a_challenge_s_page_says_cases_prizes_and_steps_and_of_sealed_phases_no_count(

@@ -43,17 +43,15 @@ def home(request: Request, session: SessionDep, visitor: VisitorDep) -> HTMLResp
         published.setdefault(challenge_id, set()).add(phase)
     shown = challenges.list_challenges(session)
     listed = [_listed(challenge, at, published.get(challenge.id, set())) for challenge in shown]
-    by_slug = {one.slug: one for one in listed}
     groups: dict[str, Any] = {
         name: sorted((one for one in listed if one.when is which), key=lambda one: _order(one, at))
         for name, which in (("running", When.OPEN), ("coming", When.COMING), ("past", When.OVER))
     }
     groups["past"].reverse()
-    named = {one.slug for one in groups["running"][:_WITH_LEADS]}
-    leads = {
-        challenge.slug: leads_of(request, session, challenge, by_slug[challenge.slug].stages)
-        for challenge in shown
-        if challenge.slug in named
+    of_slug = {one.slug: challenge for one, challenge in zip(listed, shown, strict=True)}
+    leads = {  # the session reads anew after each, so nothing is asked of the other challenges from here on
+        one.slug: leads_of(request, session, of_slug[one.slug], one.stages)
+        for one in groups["running"][:_WITH_LEADS]
     }
     groups["running"] = [one._replace(leads=leads.get(one.slug, ())) for one in groups["running"]]
     return page(request, "public/home.html", **groups)
