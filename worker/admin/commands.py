@@ -9,6 +9,7 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,13 @@ class Commands(CommandGroup):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str()) for name in names])
 
 
-def commands(folder: Path = _HERE, package: str = __package__ or "worker.admin") -> Iterator[Declared]:
-    """What the modules in `folder` declare, read from their text."""
+@cache
+def commands(folder: Path = _HERE, package: str = __package__ or "worker.admin") -> tuple[Declared, ...]:
+    """What the modules in `folder` declare, read from their text, once a process."""
+    return tuple(_declared(folder, package))
+
+
+def _declared(folder: Path, package: str) -> Iterator[Declared]:
     for path in sorted(folder.glob("*.py")):
         for function in ast.parse(path.read_text()).body:
             if isinstance(function, ast.FunctionDef) and (name := _name_of(function)) is not None:
