@@ -11,6 +11,7 @@ from pathlib import Path
 from client.cases import LocalCase
 from client.errors import ArchiveRefused, Local
 from client.progress import size
+from contract.cuda import required
 from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits
 from evaluator.verdicts import PlatformFault
@@ -160,6 +161,12 @@ def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:
     except ArchiveInvalid as error:
         raise ArchiveRefused(error.code, error.message) from None
     return str(config["Id"])
+
+
+def requires_driver(engine: Engine, image: str) -> tuple[str, ...]:
+    """What an image that the engine has asks of an NVIDIA driver, by its variables."""
+    declared = (engine.inspect_image(image).get("Config") or {}).get("Env") or ()
+    return required(dict(variable.partition("=")[::2] for variable in declared))
 
 
 def host_memory(engine: Engine) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from client.api import Client
 from client.app import (
@@ -42,7 +43,7 @@ from client.source import source_of
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
 from contract.challenges import ChallengeOut
-from evaluator.terminal import agreed
+from evaluator.terminal import agreed, in_line
 
 
 @app.command()
@@ -227,7 +228,7 @@ def _on_server(client: Client, slug: str, team: str, source: str) -> str:
 def _pushed(client: Client, team: str, name: PushedName) -> str:
     """The digest of an image that was pushed, once the server has it; other than the one that the push had."""
     with waiting(err, "The server fetches and checks what was pushed"):
-        return wait_for_image(client, find_push(client, team, name))
+        return wait_for_image(client, find_push(client, team, name), tell=_warn)
 
 
 def _upload(client: Client, slug: str, team: str, path: Path) -> str:
@@ -237,4 +238,8 @@ def _upload(client: Client, slug: str, team: str, path: Path) -> str:
     with transfer(err, "Uploading", archive.size) as advance:
         upload = upload_archive(client, slug, team, archive, memory=UploadMemory(), advance=advance)
     with waiting(err, "The server checks the image"):
-        return wait_for_image(client, upload)
+        return wait_for_image(client, upload, tell=_warn)
+
+
+def _warn(sentence: str) -> None:
+    err.print(Text(in_line(sentence), style="yellow"))

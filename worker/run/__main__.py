@@ -116,7 +116,7 @@ def _start(orders: Orders, busy: Path | None, *, poll: bool) -> None:
     os.environ["PROCTOR_SLOT_NAME"] = name
     try:
         config = RunConfig()  # type: ignore[call-arg]  # fields are filled from the environment
-        from worker.run.lease_client import offer_of
+        from worker.run.offer import offer_of
 
         offer_of(config, name)
     except ValidationError as error:
