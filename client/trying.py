@@ -15,13 +15,13 @@ from client.rules import read_rules, require_task
 from client.trial import (
     TrialPlan,
     connect,
+    driver_warning,
     host_memory,
     image_on_engine,
     limits_here,
     requires_driver,
     try_cases,
 )
-from contract.cuda import GpuDriver, by_major, too_new
 from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits
 from evaluator.terminal import in_line
@@ -85,13 +85,8 @@ def _tell(spec: Challenge, engine: Engine, card: InstalledGpu | None, facts: Ima
     _tell_driver(engine, card, facts.requires_driver)
 
 
-def _tell_driver(engine: Engine, card: InstalledGpu | None, required: tuple[str, ...]) -> None:
-    """Warns of a CUDA that is too new for the driver of the GPU that cases are given."""
-    if card is None or not card.cuda:
-        return
-    # NVIDIA's toolkit looks at it where Docker starts a container, and nobody where others do.
-    asked = required if engine.raw.kind == EngineKind.DOCKER else by_major(required)
-    said = too_new(asked, [GpuDriver(card.cuda, card.driver)], "the driver of this machine goes")
+def _tell_driver(engine: Engine, card: InstalledGpu | None, wanted: tuple[str, ...]) -> None:
+    said = driver_warning(EngineKind(engine.raw.kind), card, wanted)
     if said is not None:
         err.print(Text(in_line(said), style="yellow"))
 
