@@ -209,20 +209,28 @@ def _on_server(client: Client, slug: str, team: str, source: str) -> str:
         return _upload(client, slug, team, path)
     if path.suffix in (".tar", ".gz", ".tgz", ".sif"):
         raise Local(f"There is no file {source}.")
-    if source.startswith("sha256:") and source in client.images(team):
+    if source.startswith("sha256:") and _is_there(client, team, source):
         return source
     local = image_id(source)
     if local is None:
         raise Local(
             f"There is no file and no local Docker image {source!r}.", "`docker images` lists the images."
         )
-    if local in client.images(team):
+    if _is_there(client, team, local):
         err.print(f"{source} is on the server already.")
         return local
     with ExitStack() as saved:
         with transfer(err, "Saving", None) as advance:
             archive = saved.enter_context(saved_image(source, advance))
         return _upload(client, slug, team, archive)
+
+
+def _is_there(client: Client, team: str, digest: str) -> bool:
+    """Whether the team has this image on the server; what may keep it from running is said."""
+    image = next((one for one in client.stored_images(team) if one.digest == digest), None)
+    for warning in image.warnings if image else ():
+        _warn(warning)
+    return image is not None
 
 
 def _pushed(client: Client, team: str, name: PushedName) -> str:

@@ -50,10 +50,13 @@ def gpu(server: Server) -> Iterator[None]:
 def test_a_cuda_that_is_too_new_is_said_when_the_image_is_checked_and_with_its_images(
     mine: Cli, tmp_path: Path
 ) -> None:
-    image_archive(tmp_path / "image.tar", environment=["NVIDIA_REQUIRE_CUDA=cuda>=13.0"])
+    digest = image_archive(tmp_path / "image.tar", environment=["NVIDIA_REQUIRE_CUDA=cuda>=13.0"])
     done = mine("submit", str(tmp_path / "image.tar"), "--track", "method", "--phase", "validation")
     assert done.exit_code == 0, done.output
     said = "asks for CUDA 13.0 or newer, and the drivers of this platform's GPUs go up to CUDA 12.8."
     assert said in " ".join(done.output.split())
     assert said in " ".join(mine("images").output.split())
     assert mine("cancel", submitted(done.output)).exit_code == 0
+    again = mine("submit", digest, "--track", "method", "--phase", "validation")
+    assert (again.exit_code, said in " ".join(again.output.split())) == (0, True), again.output
+    assert mine("cancel", submitted(again.output)).exit_code == 0
