@@ -152,10 +152,6 @@ class Client(AccountCalls):
         """Joins a team."""
         return self.post(MyTeamOut, f"/invitations/{code}/accept")
 
-    def images(self, team_id: str) -> list[str]:
-        """Digests of the images a team has on the server."""
-        return [image.digest for image in self.stored_images(team_id)]
-
     def remove_image(self, team_id: str, digest: str) -> None:
         """Takes an image from a team."""
         self.request("DELETE", f"/teams/{team_id}/images/{digest}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from client.cases import LocalCase
 from client.errors import ArchiveRefused, Local
 from client.progress import size
+from contract.cuda import GpuDriver, by_major, required, told, too_new
 from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits
 from evaluator.verdicts import PlatformFault
@@ -18,6 +19,7 @@ from sandbox.archive import ArchiveInvalid, Call, DirectorySink, ToolMissing, ch
 from sandbox.engine import Engine
 from sandbox.engines import EngineKind
 from sandbox.faults import EngineFault, ImageRefused
+from sandbox.gpu import InstalledGpu
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.loading import load_image
 from sandbox.programs import require_machine
@@ -85,6 +87,17 @@ def limits_here(limits: Limits, *, memory: int, cpus: int, gpu: str | None) -> t
         changes["gpu"] = None
         warnings.append("The challenge runs cases with a GPU, here is none: the image has to work without.")
     return limits.model_copy(update=changes), warnings
+
+
+def driver_warning(kind: EngineKind, card: InstalledGpu | None, wanted: tuple[str, ...]) -> str | None:
+    """A sentence where an image asks for a newer CUDA than the driver of the GPU takes that its cases are given.
+
+    NVIDIA's toolkit looks at it where Docker starts a container, and nobody where another engine does.
+    """
+    if card is None or told(card.cuda) is None:
+        return None
+    asked = wanted if kind is EngineKind.DOCKER else by_major(wanted)
+    return too_new(asked, [GpuDriver(card.cuda, card.driver)], "the driver of this machine goes")
 
 
 @contextmanager
@@ -160,6 +173,12 @@ def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:
     except ArchiveInvalid as error:
         raise ArchiveRefused(error.code, error.message) from None
     return str(config["Id"])
+
+
+def requires_driver(engine: Engine, image: str) -> tuple[str, ...]:
+    """What an image that the engine has asks of an NVIDIA driver, by its variables."""
+    declared = (engine.inspect_image(image).get("Config") or {}).get("Env") or ()
+    return required(dict(variable.partition("=")[::2] for variable in declared))
 
 
 def host_memory(engine: Engine) -> tuple[int, int]:

@@ -12,7 +12,16 @@ from client.cases import LocalCase, find_cases
 from client.errors import Local, WrongUsage
 from client.progress import size
 from client.rules import read_rules, require_task
-from client.trial import TrialPlan, connect, host_memory, image_on_engine, limits_here, try_cases
+from client.trial import (
+    TrialPlan,
+    connect,
+    driver_warning,
+    host_memory,
+    image_on_engine,
+    limits_here,
+    requires_driver,
+    try_cases,
+)
 from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits
 from evaluator.terminal import in_line
@@ -20,7 +29,7 @@ from evaluator.verdicts import Fault, Verdict
 from sandbox.engine import Engine
 from sandbox.engines import EngineKind
 from sandbox.faults import EngineFault
-from sandbox.gpu import gpus
+from sandbox.gpu import InstalledGpu, gpus
 from sandbox.jobs import CaseOutcome
 from sandbox.judge import OUTPUT_FULL, SHM_FULL
 
@@ -50,20 +59,36 @@ def try_on_cases(
         err.print(f"left out: {problem}", style="yellow")
     with _engine(_kind(engine)) as running:
         memory, cpus = host_memory(running)
-        gpu = next((card.uuid for card in gpus()), None)
+        card = next(iter(gpus()), None)
+        gpu = card.uuid if card else None
         limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
         for warning in warnings:
             err.print(warning, style="yellow")
         calls = {task.call for task in spec.tasks.values()}
-        tell = partial(_tell_checkpoint, spec)
+        used = card if limits.gpu else None
+        tell = partial(_tell, spec, running, used)
         if not Path(image).is_file():
-            tell(None)
+            _tell_checkpoint(spec, None)
         with image_on_engine(running, image, limit=limits.image, calls=calls, tell=tell) as digest:
+            if not Path(image).is_file():
+                _tell_driver(running, used, requires_driver(running, digest))
             plan = TrialPlan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
             failed = _run(running, plan, ready[:first])
     total = len(ready[:first])
     out.print(f"{total - failed} of {total} cases valid.")
     return not failed
+
+
+def _tell(spec: Challenge, engine: Engine, card: InstalledGpu | None, facts: ImageFacts) -> None:
+    """Says what the check of a file found."""
+    _tell_checkpoint(spec, facts)
+    _tell_driver(engine, card, facts.requires_driver)
+
+
+def _tell_driver(engine: Engine, card: InstalledGpu | None, wanted: tuple[str, ...]) -> None:
+    said = driver_warning(EngineKind(engine.raw.kind), card, wanted)
+    if said is not None:
+        err.print(Text(in_line(said), style="yellow"))
 
 
 def _tell_checkpoint(spec: Challenge, facts: ImageFacts | None) -> None:

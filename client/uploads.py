@@ -25,8 +25,8 @@ _PATCH = httpx.Timeout(30.0, read=300.0)  # the answer comes once the bytes are 
 Advance = Callable[[int], None]
 
 
-def ignore(position: int) -> None:
-    """No progress is shown."""
+def ignore(told: object) -> None:
+    """Nothing of it is shown."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,16 @@ def upload_archive(
 
 
 def wait_for_image(
-    client: Client, upload_id: str, *, pause: Callable[[float], None] = time.sleep, timeout: float = 3600.0
+    client: Client,
+    upload_id: str,
+    *,
+    tell: Callable[[str], None] = ignore,
+    pause: Callable[[float], None] = time.sleep,
+    timeout: float = 3600.0,
 ) -> str:
     """The digest of the image in a complete upload, once the server has checked it.
+
+    tell: is called with each sentence on what may keep the image from running.
 
     Raises:
         ArchiveRefused: with the check's code and sentence.
@@ -102,6 +109,8 @@ def wait_for_image(
     while True:
         upload = client.upload(upload_id)
         if upload.status == UploadStatus.READY and upload.image:
+            for warning in upload.warnings:
+                tell(warning)
             return upload.image
         if upload.status == UploadStatus.REJECTED:
             raise ArchiveRefused(upload.code or "unknown", upload.message or "no reason was given.")

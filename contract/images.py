@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contract.answers import Answer, Id
+from contract.answers import Answer, Id, Older
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -46,7 +46,8 @@ class ImageFacts(BaseModel):
 
     `layers` are the digests of the unpacked layers (diff ids) from the bottom up, `layer_sizes` their bytes,
     `size` their sum. `environment` holds names only: values may be secrets. `invoke`: it says that its program serves
-    several cases. `checkpoint`: its pretrained checkpoint. Images that were checked by an older release say neither.
+    several cases. `checkpoint`: its pretrained checkpoint. `requires_driver`: what it asks of an NVIDIA driver
+    (`contract.cuda`). Images that were checked by an older release say none of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +63,7 @@ class ImageFacts(BaseModel):
     entrypoint: tuple[str, ...]
     invoke: bool = False
     checkpoint: DeclaredCheckpoint | None = None
+    requires_driver: tuple[str, ...] = ()
 
     @property
     def blobs(self) -> tuple[str, ...]:
@@ -70,12 +72,13 @@ class ImageFacts(BaseModel):
 
 
 class ImageOut(Answer):
-    """An image of a team."""
+    """An image of a team. warnings: sentences on what may keep it from running here as the platform is now."""
 
     id: Id
     digest: str
     size: int
     facts: ImageFacts
+    warnings: Annotated[list[str], Older([])]
     created_at: datetime
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema
 
 from contract.bounds import MOST_INT, BigInt, Few, Seconds
+from contract.cuda import DriverVersion
 from contract.ids import CaseRunId, EvaluationId, SubmissionId
 from contract.images import ImageFacts
 from contract.receipts import RunReceipt
@@ -40,8 +41,8 @@ def _whole(task: Task) -> dict[str, Any]:
 
 
 def _to_run(facts: ImageFacts) -> dict[str, Any]:
-    """What of an image runs: what it declares of its checkpoint is nothing to a worker."""
-    return facts.model_dump(mode="json", exclude={"checkpoint"})
+    """What of an image runs: its checkpoint, and what it asks of a driver, are nothing to a worker."""
+    return facts.model_dump(mode="json", exclude={"checkpoint", "requires_driver"})
 
 
 SlotName = Annotated[str, Line(100, least=1), AfterValidator(_named)]
@@ -66,7 +67,8 @@ class _Said(BaseModel):
 class SlotOffer(_Said):
     """What a slot that asks for a case offers, within what a machine can have; memory in bytes.
 
-    `gpu_memory` is that of one GPU and `gpu_model` its name, `runtimes` are those of its container engine.
+    `gpu_memory` is that of one GPU and `gpu_model` its name; `gpu_cuda` is the newest CUDA that its driver takes, and
+    `gpu_driver` the driver's own version. `runtimes` are those of its container engine.
     """
 
     name: SlotName
@@ -75,6 +77,8 @@ class SlotOffer(_Said):
     gpus: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
     gpu_memory: Annotated[int, Field(strict=True, ge=0, le=2**42)] = 0
     gpu_model: Annotated[str, Line(100)] | None = None
+    gpu_cuda: Annotated[DriverVersion | None, Field(exclude_if=_absent)] = None
+    gpu_driver: Annotated[DriverVersion | None, Field(exclude_if=_absent)] = None
     most: Annotated[
         int, Field(strict=True, ge=1, le=MOST_AT_ONCE, description="Cases it would run at once")
     ] = 1

@@ -43,7 +43,7 @@ class SlotOut(Answer):
     no more), drained (it holds nothing more), token revoked, or token replaced and not seen since. What it was leased
     and did not finish was handed back, abandoned (its lease ran out) or faulted; `warning`: what is strange about it;
     `paused_until`: it is leased nothing until then; `oldest`: since when it holds the oldest of its cases. `gpu_model`
-    as its driver names it.
+    as its driver names it, `gpu_driver` and `gpu_cuda`: the driver's version and the newest CUDA that it takes.
     """
 
     name: str
@@ -68,6 +68,8 @@ class SlotOut(Answer):
     gpus: int
     gpu_memory: int
     gpu_model: str | None
+    gpu_driver: Annotated[str | None, Older(None)]
+    gpu_cuda: Annotated[str | None, Older(None)]
     runtimes: list[str]
     most: int
     invoke: bool

@@ -10,7 +10,7 @@ from contract.statuses import UploadStatus
 class UploadOut(Answer):
     """An upload and what came of it; `image` is the digest to submit once it is ready.
 
-    `pushed`: NAME@DIGEST of the manifest, of one that came through the registry.
+    `pushed`: NAME@DIGEST of the manifest, of one that came through the registry. warnings: those of its image.
     """
 
     id: Id
@@ -23,5 +23,6 @@ class UploadOut(Answer):
     image: str | None
     code: str | None
     message: str | None
+    warnings: Annotated[list[str], Older([])]
     created_at: datetime
     expires_at: datetime

@@ -5,15 +5,14 @@ Which sentence is given tells something of the log, so they are for those alone 
 
 import re
 
+from contract.cuda import OLDER
+
 NETWORK = (
     "The log looks as if the program asked for another machine: containers have no network. "
     "Put what it downloads into the image."
 )
 SHARED_MEMORY = "The log looks as if /dev/shm was too small: use fewer or smaller data-loader workers."
-CUDA = (
-    "The log looks as if the program's CUDA was newer than the driver of the platform supports: build the image with "
-    "an older CUDA, or a PyTorch built for one."
-)
+CUDA = f"The log looks as if the program's CUDA was newer than the driver of the platform supports: {OLDER}."
 # Bounded between two words: a container writes the log, and one line may be all of it.
 _HINTS = (
     (

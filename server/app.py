@@ -43,7 +43,6 @@ from server.front.table import Table
 from server.front.threads import CONNECTIONS
 from server.headers import SafeHeaders
 from server.hearing import Hearing
-from server.images.api import router as images
 from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
@@ -123,7 +122,6 @@ _ROUTERS = (
             teams,
             uploads,
             registry,
-            images,
             storage,
             submissions,
             live,

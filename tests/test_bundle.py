@@ -1,5 +1,6 @@
 """An installation from a bundle: what does not fit is said in a sentence, and nothing half-done stays."""
 
+import fcntl
 import io
 import json
 import os
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from scripts import bundle
+from scripts.bundled import checks, installer
+from scripts.bundled.checks import OURS
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMIT = "1f0c9a2b3c4d" * 3 + "5e6f"
@@ -158,10 +161,53 @@ def test_what_fails_on_the_way_leaves_nothing_and_what_was_killed_is_begun_anew(
     (folder / "wheels" / "requirements.txt").write_text("")
     bundle.seal(folder)
     (target / "half").mkdir(parents=True)
-    (target / ".installing").touch()
+    (target / ".installing").write_text(f"{OURS}{COMMIT}\n")
     done = installed(folder, target)
     assert done.returncode == 0, done.stderr
     assert not (target / "half").exists()
+    assert not (target / ".installing").exists()
+
+
+@pytest.mark.parametrize("content", ["", "brew", f"# {OURS}"])
+def test_a_file_of_another_program_is_not_taken_for_a_killed_installation(
+    tmp_path: Path, content: str
+) -> None:
+    folder, target = small_bundle(tmp_path / "bundle"), tmp_path / "theirs"
+    target.mkdir()
+    (target / ".installing").write_text(content)
+    (target / "thesis.tex").write_text("Years of work")
+    refused = installed(folder, target)
+    assert (refused.returncode, "what is in it is not ours" in refused.stderr) == (1, True), refused.stderr
+    assert sorted(path.name for path in target.iterdir()) == [".installing", "thesis.tex"]
+    assert (target / ".installing").read_text() == content
+
+
+def test_what_another_installation_is_at_work_in_is_left_alone(tmp_path: Path) -> None:
+    folder, target = small_bundle(tmp_path / "bundle"), tmp_path / "proctor"
+    (target / "half").mkdir(parents=True)
+    with (target / ".installing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{OURS}{COMMIT}\n")
+        lock.flush()
+        refused = installed(folder, target)
+    assert (refused.returncode, "is under way" in refused.stderr) == (1, True), refused.stderr
+    assert (target / "half").is_dir()
+    assert (target / ".installing").read_text() == f"{OURS}{COMMIT}\n"
+
+
+def test_an_installation_that_ended_since_somebody_looked_is_not_begun_anew(tmp_path: Path) -> None:
+    told = checks.read(small_bundle(tmp_path / "bundle"))
+    target = tmp_path / "proctor"
+    checks.is_free(told, target)
+    target.mkdir()
+    for name in (".offline", "README.md"):
+        (target / name).write_text(f"{COMMIT}\n")
+    with (
+        pytest.raises(checks.NotInstalled, match="changed meanwhile"),
+        installer.whole_or_nothing(told, target),
+    ):
+        pytest.fail("it went on")
+    assert sorted(path.name for path in target.iterdir()) == [".offline", "README.md"]
 
 
 def test_an_engine_that_is_not_there_is_named_before_anything_is_laid(tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def _show(client: Client, team_id: str, stored: list[ImageOut]) -> None:
         out.print(Text(f"  {size(image.size)}, since {image.created_at:%Y-%m-%d %H:%M} UTC"))
         if image.digest in origins:
             out.print(Text(f"  {in_line(origins[image.digest])}"))
+        for warning in image.warnings:
+            out.print(Text(f"  {in_line(warning)}", style="yellow"))
     storage = client.storage(team_id)
     out.print(f"{size(storage.used)} of {size(storage.allowed)} are used.")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from client.api import Client
 from client.app import (
@@ -42,7 +43,7 @@ from client.source import source_of
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
 from contract.challenges import ChallengeOut
-from evaluator.terminal import agreed
+from evaluator.terminal import agreed, in_line
 
 
 @app.command()
@@ -208,14 +209,14 @@ def _on_server(client: Client, slug: str, team: str, source: str) -> str:
         return _upload(client, slug, team, path)
     if path.suffix in (".tar", ".gz", ".tgz", ".sif"):
         raise Local(f"There is no file {source}.")
-    if source.startswith("sha256:") and source in client.images(team):
+    if source.startswith("sha256:") and _is_there(client, team, source):
         return source
     local = image_id(source)
     if local is None:
         raise Local(
             f"There is no file and no local Docker image {source!r}.", "`docker images` lists the images."
         )
-    if local in client.images(team):
+    if _is_there(client, team, local):
         err.print(f"{source} is on the server already.")
         return local
     with ExitStack() as saved:
@@ -224,10 +225,18 @@ def _on_server(client: Client, slug: str, team: str, source: str) -> str:
         return _upload(client, slug, team, archive)
 
 
+def _is_there(client: Client, team: str, digest: str) -> bool:
+    """Whether the team has this image on the server; what may keep it from running is said."""
+    image = next((one for one in client.stored_images(team) if one.digest == digest), None)
+    for warning in image.warnings if image else ():
+        _warn(warning)
+    return image is not None
+
+
 def _pushed(client: Client, team: str, name: PushedName) -> str:
     """The digest of an image that was pushed, once the server has it; other than the one that the push had."""
     with waiting(err, "The server fetches and checks what was pushed"):
-        return wait_for_image(client, find_push(client, team, name))
+        return wait_for_image(client, find_push(client, team, name), tell=_warn)
 
 
 def _upload(client: Client, slug: str, team: str, path: Path) -> str:
@@ -237,4 +246,8 @@ def _upload(client: Client, slug: str, team: str, path: Path) -> str:
     with transfer(err, "Uploading", archive.size) as advance:
         upload = upload_archive(client, slug, team, archive, memory=UploadMemory(), advance=advance)
     with waiting(err, "The server checks the image"):
-        return wait_for_image(client, upload)
+        return wait_for_image(client, upload, tell=_warn)
+
+
+def _warn(sentence: str) -> None:
+    err.print(Text(in_line(sentence), style="yellow"))

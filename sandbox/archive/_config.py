@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contract.cuda import required
 from contract.images import DeclaredCheckpoint, ImageFacts
 from sandbox.archive._bounds import DIGEST, Bounds
 from sandbox.archive._checkpoint import CheckpointLabels, declared_in
@@ -34,6 +35,7 @@ class Config:
     entrypoint: tuple[str, ...]
     invoke: bool
     checkpoint: CheckpointLabels | None
+    requires_driver: tuple[str, ...]
 
 
 def sha256(data: bytes) -> str:
@@ -100,6 +102,7 @@ def parse_config(data: bytes, bounds: Bounds) -> Config:
         entrypoint=_words(running, "Entrypoint"),
         invoke=labels.get(INVOKE_LABEL) == "1",
         checkpoint=declared_in(labels),
+        requires_driver=required(environment),
     )
 
 
@@ -144,6 +147,7 @@ def facts_of(config: Config, layer_sizes: tuple[int, ...], checkpoint: DeclaredC
         entrypoint=config.entrypoint,
         invoke=config.invoke,
         checkpoint=checkpoint,
+        requires_driver=config.requires_driver,
     )
 
 

@@ -25,6 +25,7 @@ from sandbox.archive._gzip import expands_too_much, too_large
 from sandbox.archive._layers import Span, copy_layer
 from sandbox.archive._programs import DEFAULT_PATH, Call, Programs
 from sandbox.archive._sif import WHAT, Partition, read_partition
+from sandbox.archive._sif_environment import sif_requires_driver
 from sandbox.archive._sif_labels import sif_checkpoint
 from sandbox.archive._sink import BlobSink
 from sandbox.archive._squashfs import Squashfs, SquashfsEntry, damaged, opened, parse_entry
@@ -107,6 +108,7 @@ def check_sif(
         require_closed(stacked, [tree], room)
         programs = Programs(stacked, room)
         config = _config(layer.digest, programs, declared, bounds)
+        config = replace(config, requires_driver=sif_requires_driver(file, partition, bounds))
         programs.require_machine(calls, entrypoint=config.entrypoint, path=config.path)
         for name in _names(calls):  # behind our wrappers, which are for every machine
             places = (place for place in stacked.called(name) if not place.startswith(f"/{_OURS}/"))

@@ -15,6 +15,9 @@ ABOUT = "bundle.json"
 MARK = ".offline"
 """In what was installed: the commit of its bundle. The Makefile asks no network where it lies."""
 UNDER_WAY = ".installing"
+"""In what is being installed, and in what a killed installation left: who holds its lock is at work there."""
+OURS = "Left by an installation of Proctor from a bundle; it is begun anew by the same command. Commit: "
+"""How that file begins, so that another program's of the same name is not taken for it."""
 
 _SHOWN = 5
 _GIB = 2**30
@@ -148,8 +151,20 @@ def is_free(bundle: Bundle, target: Path) -> None:
             f"{target} holds another version of Proctor. Install this one beside it and start it with the "
             'same PROCTOR_DATA: docs/operations.md, "Without a network".'
         )
-    if target.is_dir() and not mark.is_file() and not (target / UNDER_WAY).exists() and any(target.iterdir()):
+    if target.is_dir() and not mark.is_file() and not is_ours(target) and any(target.iterdir()):
         raise NotInstalled(f"{target} is not empty, and what is in it is not ours; name another with --to.")
+
+
+def is_ours(target: Path) -> bool:
+    """Whether an installation is under way in `target`, or was killed there, so that all in it may be removed.
+
+    Before its file says so there is nothing else in it.
+    """
+    try:
+        said = (target / UNDER_WAY).read_bytes()
+    except OSError:
+        return False
+    return said.startswith(OURS.encode()) or (not said and [*target.iterdir()] == [target / UNDER_WAY])
 
 
 def the_engine(wanted: str | None) -> str | None:

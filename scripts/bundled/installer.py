@@ -17,15 +17,18 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from scripts.bundled.checks import (
     MARK,
+    OURS,
     UNDER_WAY,
     Bundle,
     NotInstalled,
     ask,
     has_room,
     is_free,
+    is_ours,
     read,
     suits,
     the_engine,
@@ -84,13 +87,13 @@ def install(bundle: Bundle, target: Path, engine: str | None) -> None:
     suits(bundle)
     is_free(bundle, target)
     chosen = the_engine(engine)
-    if (target / MARK).is_file() and not (target / UNDER_WAY).exists():
+    if (target / MARK).is_file() and not is_ours(target):
         _say(f"{bundle.name} is in {target} already")
         _load(bundle, chosen)
         _runs(target)
     else:
         has_room(bundle, target, chosen)
-        with _whole_or_nothing(target):
+        with whole_or_nothing(bundle, target):
             _load(bundle, chosen)
             _lay(bundle, target)
             _runs(target)
@@ -98,12 +101,16 @@ def install(bundle: Bundle, target: Path, engine: str | None) -> None:
 
 
 @contextmanager
-def _whole_or_nothing(target: Path) -> Iterator[None]:
-    """Whatever ends the block early, `target` is as it was; what a killed installation left is removed first."""
+def whole_or_nothing(bundle: Bundle, target: Path) -> Iterator[None]:
+    """Whatever ends the block early, `target` is as it was; what a killed installation left is removed first.
+
+    Raises:
+        NotInstalled: another installation is at work there, or has ended since somebody looked.
+    """
     made = not target.exists()
     try:
         target.mkdir(parents=True, exist_ok=True)
-        under_way = (target / UNDER_WAY).open("w")
+        under_way = (target / UNDER_WAY).open("a")  # which leaves what another one wrote
     except OSError as error:
         raise NotInstalled(f"{target} cannot be written: {error.strerror}.") from error
     with under_way:
@@ -111,6 +118,7 @@ def _whole_or_nothing(target: Path) -> Iterator[None]:
             fcntl.flock(under_way, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise NotInstalled(f"Another installation into {target} is under way.") from error
+        _take(target, under_way, bundle.commit)
         _clear(target, but=UNDER_WAY)
         try:
             yield
@@ -122,6 +130,19 @@ def _whole_or_nothing(target: Path) -> Iterator[None]:
                 raise NotInstalled(f"Nothing was installed: {error}") from error
             raise
         (target / UNDER_WAY).unlink()
+
+
+def _take(target: Path, under_way: TextIO, commit: str) -> None:
+    """Makes the locked file say whose it is, where all that lies beside it may be removed."""
+    mark = target / UNDER_WAY
+    there = mark.exists() and os.path.samestat(mark.stat(), os.fstat(under_way.fileno()))
+    if not there or not is_ours(target):
+        if there and not mark.stat().st_size:  # opening made it
+            mark.unlink()
+        raise NotInstalled(f"{target} has been changed meanwhile; run this again to see what is there now.")
+    under_way.truncate(0)
+    under_way.write(f"{OURS}{commit}\n")
+    under_way.flush()
 
 
 def _clear(folder: Path, but: str = "") -> None:

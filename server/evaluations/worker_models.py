@@ -39,6 +39,8 @@ class WorkerSlot(Conduct, Base):
     gpus: Mapped[int]
     gpu_memory: Mapped[int] = mapped_column(BigInteger)
     gpu_model: Mapped[str | None] = mapped_column(default=None)
+    gpu_driver: Mapped[str | None] = mapped_column(default=None)
+    gpu_cuda: Mapped[str | None] = mapped_column(default=None)
     runtimes: Mapped[list[str]] = mapped_column(default=list, server_default='["runc"]')
     most: Mapped[int] = mapped_column(default=1, server_default="1")
     invoke: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -93,6 +93,8 @@ def _claim_first(
         "drains": drains,
         "offered": list(slot.runtimes),
         "gpu_model": slot.gpu_model,
+        "gpu_driver": slot.gpu_driver,
+        "gpu_cuda": slot.gpu_cuda,
         "most": slot.most,
         "invoke": slot.invoke,
         "lease_seconds": settings.lease_seconds,

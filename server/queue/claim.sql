@@ -106,15 +106,16 @@ WITH slot AS (
     UNION ALL
     SELECT cast(:start_event AS uuid), 'evaluation', id, :actor, 'queued', 'running', NULL FROM started
 ), noted AS (
-    INSERT INTO worker_slots AS old (worker_id, name, cpus, memory, gpus, gpu_memory, gpu_model, runtimes, most, invoke,
-        seen_at, evaluation_id, team_id, image_id, charged_at)
-    SELECT cast(:worker AS uuid), :name, :cpus, :memory, :gpus, :gpu_memory, :gpu_model,
+    INSERT INTO worker_slots AS old (worker_id, name, cpus, memory, gpus, gpu_memory, gpu_model, gpu_driver, gpu_cuda,
+        runtimes, most, invoke, seen_at, evaluation_id, team_id, image_id, charged_at)
+    SELECT cast(:worker AS uuid), :name, :cpus, :memory, :gpus, :gpu_memory, :gpu_model, :gpu_driver, :gpu_cuda,
         to_jsonb(cast(:offered AS text[])), :most, :invoke, now(), chosen.evaluation_id, chosen.team_id, chosen.image_id,
         CASE WHEN chosen.id IS NOT NULL THEN clock_timestamp() END
     FROM (SELECT) AS one LEFT JOIN chosen ON true
     ON CONFLICT (worker_id, name) DO UPDATE SET
         cpus = excluded.cpus, memory = excluded.memory, gpus = excluded.gpus, gpu_memory = excluded.gpu_memory,
-        gpu_model = excluded.gpu_model, runtimes = excluded.runtimes, most = excluded.most, invoke = excluded.invoke,
+        gpu_model = excluded.gpu_model, gpu_driver = excluded.gpu_driver, gpu_cuda = excluded.gpu_cuda,
+        runtimes = excluded.runtimes, most = excluded.most, invoke = excluded.invoke,
         seen_at = excluded.seen_at,
         evaluation_id = coalesce(excluded.evaluation_id, old.evaluation_id),
         team_id = coalesce(excluded.team_id, old.team_id),

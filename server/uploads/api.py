@@ -29,6 +29,7 @@ from server.uploads.receive import receive
 from server.uploads.schemas import MOST_METADATA, Metadata
 from server.uploads.stored import Allowed
 from server.uploads.turns import require_turn
+from server.uploads.views import uploads_out
 from server.wakeups import wake_checkers
 
 router = APIRouter(tags=["uploads"])
@@ -116,7 +117,7 @@ def create_upload(
         )
     location = request.url_for("get_upload", upload_id=upload.id).path
     response.headers.update({"Location": location, **_progress(upload)})
-    return UploadOut.of(upload)
+    return uploads_out(session, team.id, [upload])[0]
 
 
 @router.head("/uploads/{upload_id}", response_class=Response, dependencies=[Depends(_version)])
@@ -131,13 +132,14 @@ def head_upload(upload_id: UploadId, session: SessionDep, user: UserDep) -> Resp
 @router.get("/uploads/{upload_id}")
 def get_upload(upload_id: UploadId, session: SessionDep, user: UserDep) -> UploadOut:
     """How far an upload is, and what came of it."""
-    return UploadOut.of(service.get_upload(session, user, upload_id))
+    upload = service.get_upload(session, user, upload_id)
+    return uploads_out(session, upload.team_id, [upload])[0]
 
 
 @router.get("/teams/{team_id}/uploads")
 def list_uploads(team_id: TeamId, session: SessionDep, user: UserDep) -> list[UploadOut]:
     """A team's latest uploads."""
-    return [UploadOut.of(row) for row in service.list_uploads(session, user, team_id)]
+    return uploads_out(session, team_id, service.list_uploads(session, user, team_id))
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, dependencies=[Depends(_version)])

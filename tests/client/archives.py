@@ -4,10 +4,13 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def image_archive(path: Path, *, noise: int = 0, architecture: str = "amd64") -> str:
+def image_archive(
+    path: Path, *, noise: int = 0, architecture: str = "amd64", environment: Sequence[str] = ()
+) -> str:
     """Writes the archive of an image of one layer with `noise` bytes in it and returns its digest."""
     seed = path.name.encode()
     content = b"".join(hashlib.sha512(seed + str(block).encode()).digest() for block in range(noise // 64))
@@ -15,7 +18,7 @@ def image_archive(path: Path, *, noise: int = 0, architecture: str = "amd64") ->
     config = {
         "architecture": architecture,
         "os": "linux",
-        "config": {},
+        "config": {"Env": list(environment)} if environment else {},
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
     }
     text = json.dumps(config).encode()

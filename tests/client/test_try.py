@@ -1,8 +1,10 @@
 """`proctor try` on the real engine: the worker's verdicts, on public cases in both layouts."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,18 @@ import pytest
 
 from client.cases import find_cases
 from client.errors import Local
-from client.trial import limits_here
+from client.trial import driver_warning, limits_here
 from demo.images import ensure_base
 from evaluator.spec import Challenge
 from sandbox.engine import Engine
+from sandbox.engines import EngineKind
+from sandbox.gpu import InstalledGpu
 from sandbox.jobs import CaseJob, CaseOutcome
 from sandbox.run import run_case
 from tests.client.conftest import FOMO26, Cli
 from tests.hostile.images import build
 from tests.sandbox.apptainer import standing_in
+from tests.sandbox.nvidia import FIRST, MODEL, StandIn
 from tests.sandbox.sifs import ARM64, Files, partition, shell, sif, squashfs
 
 OVERLAY = """
@@ -235,6 +240,41 @@ def test_a_sif_file_is_tried_with_apptainer_and_nothing_is_kept(
     done = trial(tmp_path / "my.sif", "--engine", "apptainer")
     assert (done.exit_code, "2 of 2 cases valid" in done.output) == (0, True), done.output
     assert kept(apptainer) == []
+
+
+ASKING = ("cuda>=12.9",)
+CARD = InstalledGpu(FIRST, 2**37, MODEL, "570.124", "12.8")
+
+
+def test_a_cuda_that_is_too_new_for_this_machines_driver_is_warned_of() -> None:
+    said = driver_warning(EngineKind.DOCKER, CARD, ASKING)
+    assert said is not None
+    assert "asks for CUDA 12.9 or newer, and the driver of this machine goes up to CUDA 12.8." in said
+    for kind in (EngineKind.PODMAN, EngineKind.APPTAINER):
+        assert driver_warning(kind, CARD, ASKING) is None, (
+            "nothing refuses the start, and it is the same major"
+        )
+        assert driver_warning(kind, CARD, ("cuda>=13.0",)) is not None
+    assert driver_warning(EngineKind.DOCKER, None, ASKING) is None
+    assert driver_warning(EngineKind.DOCKER, replace(CARD, cuda=""), ASKING) is None
+    assert driver_warning(EngineKind.DOCKER, CARD, ()) is None
+
+
+def test_a_sif_file_is_tried_on_a_gpu_with_a_word_on_its_driver(
+    trial: Any, apptainer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus = StandIn(tmp_path / "nvidia")
+    monkeypatch.setenv("PATH", f"{gpus.bin}:{os.environ['PATH']}")
+    script = b'#!/bin/sh\nexport CUDA_VERSION="${CUDA_VERSION:-"13.0.1"}"\n'
+    files = copying() | {".singularity.d/env/10-docker2singularity.sh": script}
+    (tmp_path / "my.sif").write_bytes(sif(partition(squashfs(files))))
+    done = trial(tmp_path / "my.sif", "--engine", "apptainer", "--first", "1")
+    assert (done.exit_code, "1 of 1 cases valid" in done.output) == (0, True), done.output
+    said = " ".join(done.output.split())
+    assert "asks for CUDA 13 or newer, and the driver of this machine goes up to CUDA 12.8." in said
+    gpus.change(cuda="13.1")
+    again = trial(tmp_path / "my.sif", "--engine", "apptainer", "--first", "1")
+    assert "asks for CUDA" not in again.output
 
 
 def test_without_apptainer_is_said_how_to_have_it(

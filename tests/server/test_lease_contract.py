@@ -33,6 +33,13 @@ def test_each_message_is_what_it_was_on_the_wire(side: str, what: str) -> None:
     assert read.model_dump(mode="json") == recorded
 
 
+def test_what_a_slot_says_of_its_gpus_driver_is_said_only_where_it_is_known() -> None:
+    offer = RECORDED["requests"]["lease"]
+    assert SlotOffer.model_validate(offer).gpu_cuda is None
+    newer = offer | {"gpu_cuda": "12.8", "gpu_driver": "570.124"}
+    assert SlotOffer.model_validate(newer).model_dump(mode="json") == newer
+
+
 def _with_something_new(value: Any) -> Any:
     if isinstance(value, dict):
         grown = {key: _with_something_new(part) for key, part in value.items()}
@@ -103,4 +110,4 @@ def test_a_worker_of_an_earlier_version_is_served(lab: Lab, team: Entrant) -> No
     assert said == asked["finish"]["receipt"]
     with unit_of_work(lab.sessions) as session:
         slot = session.query(WorkerSlot).filter_by(name="run-1").one()
-        assert (slot.unfit, slot.faulted) == ("why", 1)
+        assert (slot.unfit, slot.faulted, slot.gpu_cuda) == ("why", 1, None)

@@ -353,7 +353,8 @@ def test_a_slot_tells_the_model_of_its_gpu_and_each_receipt_names_it(
     assert lease is not None
     client.finish(lease, outcome(None), None, wait_seconds=0.0)
     client.close()
-    assert [offer.gpu_model for offer in lab.slots] == ["NVIDIA H200"]
+    told = [(offer.gpu_model, offer.gpu_cuda, offer.gpu_driver) for offer in lab.slots]
+    assert told == [("NVIDIA H200", "12.8", "570.1")]
     named = {"uuid": "GPU-1", "memory": 143771 * 2**20, "model": "NVIDIA H200", "driver": "570.1"}
     named["cuda"] = "12.8"
     assert lab.finished[case].receipt["gpu"] == named

@@ -72,4 +72,5 @@ def _offers(state: SlotState) -> str:
     slot = state.slot
     model = slot.gpu_model or "GPU"
     gpu = f", {slot.gpus} × {model} of {slot.gpu_memory / 2**30:.0f} GiB" if slot.gpus else ""
+    gpu += f", CUDA {slot.gpu_cuda}" if slot.gpus and slot.gpu_cuda else ""
     return f"{counted(slot.cpus, 'core')}, {slot.memory / 2**30:.0f} GiB{gpu}" if slot.cpus else ""

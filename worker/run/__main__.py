@@ -116,55 +116,50 @@ def _start(orders: Orders, busy: Path | None, *, poll: bool) -> None:
     os.environ["PROCTOR_SLOT_NAME"] = name
     try:
         config = RunConfig()  # type: ignore[call-arg]  # fields are filled from the environment
-        from worker.run.lease_client import offer_of
+        from worker.run.offer import offer_of
 
         offer_of(config, name)
     except ValidationError as error:
         for wrong in error.errors():
             say(f"{_setting(error, wrong['loc'])}: {wrong['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(2) from None
+    from worker.run.host import GpuTaken, SlotTaken
     from worker.run.pilot import is_given
 
-    if poll or is_given(os.environ) or orders.until_idle is not None or not os.environ.get("REDIS_URL"):
-        raise typer.Exit(_without_broker(config, orders, busy))
-    _with_broker(name)
+    alone = poll or is_given(os.environ) or orders.until_idle is not None or not os.environ.get("REDIS_URL")
+    try:
+        raise typer.Exit(_without_broker(config, orders, busy) if alone else _with_broker(name))
+    except SlotTaken as taken:
+        say(f"{taken}. Give this one another --name.", err=True)
+    except GpuTaken as taken:
+        say(f"{taken}.", err=True)
+    raise typer.Exit(2)
 
 
 def _without_broker(config: RunConfig, orders: Orders, busy: Path | None) -> int:
     from worker.run import alone, pilot
-    from worker.run.host import GpuTaken, SlotTaken
     from worker.run.runner import Runner
 
-    def complain(why: str) -> None:
-        say(why, err=True)
-
-    try:
-        if busy is not None:
-            return pilot.run_slot(orders.name or "run", orders, alone.Signals(), busy=busy)
-        if pilot.is_given(os.environ):
-            return pilot.run(orders, complain)
-        signals = alone.Signals()
-        return alone.serve(Runner(config, orders.name or "run"), alone.Terms(orders.until_idle), signals)
-    except SlotTaken as taken:
-        complain(f"{taken}. Give this one another --name.")
-        return 2
-    except GpuTaken as taken:
-        complain(f"{taken}.")
-        return 2
+    if busy is not None:
+        return pilot.run_slot(orders.name or "run", orders, alone.Signals(), busy=busy)
+    if pilot.is_given(os.environ):
+        return pilot.run(orders, lambda why: say(why, err=True))
+    signals = alone.Signals()
+    return alone.serve(Runner(config, orders.name or "run"), alone.Terms(orders.until_idle), signals)
 
 
-def _with_broker(name: str) -> None:
+def _with_broker(name: str) -> int:
     from worker.run.tasks import (  # reads REDIS_URL, so only after the settings are known to be good
         app,
         runner,
     )
 
+    slot = runner()  # now: Celery goes on where one of its signals' receivers fails
     options = ["--loglevel=INFO", "--without-gossip", "--without-mingle"]
     app.worker_main(
         ["worker", "--pool=threads", "--concurrency=1", *options, f"--hostname={name}@%h", "--queues=run"]
     )
-    if runner().refused:  # Celery keeps its exit code to itself
-        raise typer.Exit(REFUSED)
+    return REFUSED if slot.refused else 0  # Celery keeps its exit code to itself
 
 
 def _seconds(written: str | None, option: str) -> float | None:

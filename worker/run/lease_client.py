@@ -20,24 +20,23 @@ from contract.leases import (
     LostLeases,
     Measured,
     Release,
-    SlotOffer,
     SlotState,
     StoredOutput,
     WakeUpMark,
 )
 from evaluator.terminal import in_line
 from evaluator.verdicts import PlatformFault
-from sandbox import disks
-from sandbox.gpu import InstalledGpu, found
+from sandbox.gpu import found
 from sandbox.jobs import CaseOutcome
 from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
 from worker.run.direct import DirectStore, StoreFailed
+from worker.run.offer import facts_of, offer_of
 from worker.run.patience import PatientClient
 from worker.run.received import Received
 
 _log = structlog.get_logger()
-_MOST_SAID, _MOST_NAME = 2000, 100
+_MOST_SAID = 2000
 _MOST_CONFIG = 64 * 2**20
 _ON_ITS_WAY = 15.0  # seconds beyond those that an answer is held for
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 120.0
@@ -57,25 +56,6 @@ class NoLeaseYet(Exception):
     def __init__(self, why: str, seconds: float) -> None:
         super().__init__(why)
         self.seconds = seconds
-
-
-def offer_of(config: RunConfig, slot: str, gpu: InstalledGpu | None = None) -> SlotOffer:
-    """What the slot of this name offers; `gpu`: its GPU as the driver tells, where it has one.
-
-    Raises:
-        pydantic.ValidationError: the name, or what the slot is said to have, is none that a server takes.
-    """
-    return SlotOffer(
-        name=slot,
-        cpus=config.slot_cpus,
-        memory=config.slot_memory,
-        gpus=1 if config.slot_gpu else 0,
-        gpu_memory=config.slot_gpu_memory,
-        gpu_model=gpu.model[:_MOST_NAME] if gpu else None,
-        most=config.most,
-        # Between two cases the worker empties what the container may write to, and Apptainer keeps none.
-        invoke=disks.supported() and config.engine != "apptainer",
-    )
 
 
 class LeaseClient:
@@ -138,7 +118,7 @@ class LeaseClient:
         """Has the driver asked anew for what offers and receipts say of the slot's GPU: it answers again."""
         self._gpu = found(self._slot_gpu)
         if self._gpu is not None:
-            self._offer = self._offer.model_copy(update={"gpu_model": self._gpu.model[:_MOST_NAME]})
+            self._offer = self._offer.model_copy(update=facts_of(self._gpu))
 
     def offer(self, runtimes: Sequence[str]) -> None:
         """The container runtimes that lease requests name from now on."""

@@ -16,20 +16,22 @@ from contract.images import ImageOut
 from contract.problems import ErrorCode
 from contract.texts import Name
 from contract.uploads import UploadOut
+from evaluator.spec import Challenge as Spec
 from server.agreements.service import asked_of
 from server.catalog.api import get_challenge as challenge_out
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task, require_track
 from server.deps import SessionDep, SettingsDep
 from server.errors import BadRequest
-from server.images.api import list_images
 from server.pages import POLICY, lasting, page
 from server.queue.places import places_of
 from server.queue.slots import standstill
-from server.storage.api import get_storage
+from server.storage.api import get_storage, list_images
 from server.submissions import api
 from server.teams.models import Team
 from server.uploads.api import list_uploads
+from server.uploads.views import warnings_on
+from server.uploads.warnings import takes_gpu
 from server.web.frame import challenge_frame
 from server.web.looking import Reader, ReaderDep
 from server.web.mine.choice import costs
@@ -120,11 +122,21 @@ def check(
         phase_title=chosen_phase.title,
         track=track,
         rows=rows,
+        warned=_warned(session, own, spec, images),
         names=_names(session, reader, own),
         waiting=standstill(session, challenge.id),
         forecast=_forecast(session),
         key=secrets.token_urlsafe(18),
     )
+
+
+def _warned(
+    session: Session, own: Team | None, spec: Spec, images: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """What may keep the chosen images from running, by the task: where it takes no GPU, a GPU's driver is nothing."""
+    on_gpus = {task: image for task, image in images.items() if takes_gpu(spec.limits_of(task))}
+    said = {} if own is None else warnings_on(session, own.id, set(on_gpus.values()))
+    return {task: said.get(image, []) for task, image in on_gpus.items()}
 
 
 def _names(session: Session, reader: Reader, own: Team | None) -> Mapping[str, str]:

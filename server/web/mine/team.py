@@ -17,9 +17,8 @@ from server.agreements.service import Asked, asked_of
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep
-from server.images.api import list_images
 from server.pages import page
-from server.storage.api import get_storage
+from server.storage.api import get_storage, list_images
 from server.teams import membership
 from server.teams.api import get_team, list_invitations
 from server.teams.invitations import invited_to

@@ -295,7 +295,7 @@ class Transfer {
       const upload = await ask(path).catch(() => null);
       if (upload?.status === "rejected") throw new Refused(upload.message ?? "It passed no check.");
       if (upload?.status !== "ready") continue;
-      this.say("It passed its check. Choose its tasks below.");
+      this.say(["It passed its check.", ...upload.warnings, "Choose its tasks below."].join(" "));
       this.offer(["Take it off the list", () => this.row.remove()]);
       await renew();
       return;
