@@ -33,12 +33,12 @@ def test_a_part_of_a_scan_gives_what_all_of_it_would(
 ) -> None:
     data = np.random.default_rng(0).random((40, 50, 100), dtype=np.float32)
     centre, values = _middle(data.shape, affine) + away, torch.rand(2, *SMALL.shape)
-    onto: NDArray[np.float64] = np.linalg.inv(affine) @ SMALL.affine(centre)
+    onto = np.asarray(np.linalg.inv(affine) @ SMALL.affine(centre), dtype=np.float64)
     scan = Scan(np.asarray(data, order=order), affine)  # type: ignore[call-overload]
 
     back = from_grid(values, SMALL, centre, scan)
 
-    inverse: NDArray[np.float64] = np.linalg.inv(onto)
+    inverse = np.asarray(np.linalg.inv(onto), dtype=np.float64)
     wanted = [_scipy(one.numpy(), inverse, data.shape) for one in values]
     assert np.abs(back - wanted).max() < 1e-4
     if affine is OBLIQUE:  # the fine one is averaged before
