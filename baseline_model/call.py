@@ -73,7 +73,7 @@ def answer_case(
     times.done("import")
     model = model or inference.ready_model()
     times.done("model")
-    answer = inference.predict(model, call.task, scans)
+    answer = inference.predict(model, call.task, scans, inference.ready_device())
     times.done("head")
     write(answer, call.output, like=header)
     times.done("write")

@@ -1,34 +1,56 @@
 """From the scans of a case to its answer."""
 
+import copy
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model
 from baseline_model.features import SLAB, anatomy, folding_signs, infarct_signs, segmentation_volumes, whole
 from baseline_model.network import SegmentationHead, Trunk, stack_features
 from baseline_model.scans import CannotAnswer, CaseFault, Scan
-from baseline_model.volumes import HEAD, Grid, slabs_from_grid
+from baseline_model.volumes import HEAD, Grid, parts_from_grid
+
+CPU = torch.device("cpu")
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def ready_model() -> TrainedModel:
-    """The committed checkpoint, on the CPU on every machine, so that a GPU changes no answer.
+def ready_model(path: Path = DEFAULT) -> TrainedModel:
+    """The checkpoint, on the CPU.
 
     Raises:
         CannotAnswer: the checkpoint is missing, damaged or of another version.
     """
     try:
-        return load_model()
-    except Exception as error:  # noqa: BLE001 - a damaged file raises nearly anything, and each means this
-        reason = str(error).partition("\n")[0]
-        raise CannotAnswer(CaseFault.CHECKPOINT, f"{DEFAULT}: cannot be loaded ({reason})") from None
+        return load_model(path)
+    except FileNotFoundError:
+        raise CannotAnswer(CaseFault.CHECKPOINT, f"{path}: there is no such file") from None
+    except Exception:  # noqa: BLE001 - a damaged file raises nearly anything, and each means this
+        raise CannotAnswer(
+            CaseFault.CHECKPOINT, f"{path}: damaged, or no checkpoint of this network"
+        ) from None
 
 
-def predict(model: TrainedModel, task: str, scans: Mapping[str, Scan]) -> float | NDArray[np.generic]:
+def ready_device() -> torch.device:
+    """The GPU where there is one, made to add up as the CPU does; else the CPU."""
+    if not torch.cuda.is_available():
+        return CPU
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    return torch.device("cuda")
+
+
+def predict(
+    model: TrainedModel, task: str, scans: Mapping[str, Scan], device: torch.device = CPU
+) -> float | NDArray[np.generic]:
     """The answer to a task: a number (1, 3, 5), a label map in the scan's own voxels (2, 4), a vector (6).
+
+    The networks of label maps run on `device`; one pass over a whole head is done before a GPU has started.
 
     Raises:
         ValueError: no such task.
@@ -37,9 +59,9 @@ def predict(model: TrainedModel, task: str, scans: Mapping[str, Scan]) -> float 
         if task == "task1":
             return float(model.infarct(infarct_signs(scans)[None]).sigmoid())
         if task == "task2":
-            return segment(model.trunk, model.meningioma, scans, ("flair", "dwi"), HEAD)
+            return segment(model.trunk, model.meningioma, scans, ("flair", "dwi"), HEAD, device)
         if task == "task4":
-            return segment(model.trunk, model.nerve, scans, ("t2w",), SLAB)
+            return segment(model.trunk, model.nerve, scans, ("t2w",), SLAB, device)
         if task not in ("task3", "task5", "task6"):
             raise ValueError(f"unknown task: {task}")
         seen = anatomy(model.trunk, scans["t1w"])
@@ -51,15 +73,23 @@ def predict(model: TrainedModel, task: str, scans: Mapping[str, Scan]) -> float 
 
 
 def segment(
-    trunk: Trunk, head: SegmentationHead, scans: Mapping[str, Scan], keys: tuple[str, ...], grid: Grid
+    trunk: Trunk,
+    head: SegmentationHead,
+    scans: Mapping[str, Scan],
+    keys: tuple[str, ...],
+    grid: Grid,
+    device: torch.device,
 ) -> NDArray[np.uint8]:
-    """Labels in the voxels of the first sequence."""
+    """Labels in the voxels of the first sequence; the networks run on `device`, all else on the CPU."""
     volumes, centre = segmentation_volumes(scans, keys, grid)
-    chances: Tensor = head(stack_features(trunk, volumes)[None]).softmax(dim=1)[0]
+    features = stack_features(_placed(trunk, device), [volume.to(device) for volume in volumes])
+    chances: Tensor = _placed(head, device)(features[None]).softmax(dim=1)[0].cpu()
     labels = np.zeros(scans[keys[0]].data.shape, dtype=np.uint8, order="F")
-    start = 0
-    for classes in slabs_from_grid(chances[1:], grid, centre, scans[keys[0]]):
-        found = np.where(classes.sum(axis=0) >= 0.5, classes.argmax(axis=0) + 1, 0)
-        labels[start : start + len(found)] = found
-        start += len(found)
+    for part, classes in parts_from_grid(chances[1:], grid, centre, scans[keys[0]]):
+        labels[part] = np.where(classes.sum(axis=0) >= 0.5, classes.argmax(axis=0) + 1, 0)
     return labels
+
+
+def _placed(network: Network, device: torch.device) -> Network:
+    """The network on the device; the one on the CPU stays where it is, for the next case."""
+    return network if device.type == "cpu" else copy.deepcopy(network).to(device)

@@ -10,22 +10,46 @@ import traceback
 
 from baseline_model.call import answer_case
 from baseline_model.inference import ready_model
-from baseline_model.scans import CannotAnswer
+from baseline_model.scans import CannotAnswer, CaseFault
 
 
-def serve() -> None:
-    """Answers cases until standard input ends. A case that is refused says so in one line and ends no other."""
+def serve() -> int:
+    """Answers cases until standard input ends; the exit code.
+
+    A case that is refused says so in one line and ends no other. A line that asks for no case is said on standard
+    error and not answered, for there is no case to name.
+    """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not stand between the answers
-    model = ready_model()
+    try:
+        model = ready_model()
+    except CannotAnswer as refusal:
+        print(refusal, file=sys.stderr)
+        return refusal.fault
     for line in sys.stdin:
-        asked = json.loads(line)
-        ok = False
+        ok, case = False, None
         try:
-            answer_case(asked["arguments"], model)
+            case, arguments = _asked(line)
+            answer_case(arguments, model)
             ok = True
         except CannotAnswer as refusal:
             print(refusal, file=sys.stderr, flush=True)
         except (Exception, SystemExit):  # noqa: BLE001 - one bad case must not end the others
             traceback.print_exc()
-        print(json.dumps({"case": asked["case"], "ok": ok}), file=answers, flush=True)
+        if case is not None:
+            print(json.dumps({"case": case, "ok": ok}), file=answers, flush=True)
+    return 0
+
+
+def _asked(line: str) -> tuple[str, list[str]]:
+    """The case that a line names and the arguments of its call; fields of a later platform are passed over."""
+    try:
+        asked = json.loads(line)
+    except ValueError:
+        asked = None
+    match asked:
+        case {"case": str(case), "arguments": list(arguments)} if all(
+            isinstance(one, str) for one in arguments
+        ):
+            return case, arguments
+    raise CannotAnswer(CaseFault.CALL, f"the line asks for no case: {line[:200]!r}")

@@ -13,13 +13,12 @@ gc.disable()
 from baseline_model.call import main  # noqa: E402 - after the line that makes it load faster
 
 if __name__ == "__main__":
-    code = 0
     if sys.argv[1:] == ["--invoke"]:
         from baseline_model.invoke import serve
 
         gc.freeze()
         gc.enable()
-        serve()
+        code = serve()
     else:
         code = main()
     sys.stdout.flush()

@@ -109,10 +109,13 @@ def _header(path: Path, file: Any) -> Any:
     try:
         with np.errstate(all="ignore"):
             image: Any = kind.from_stream(file)
+    except nib.wrapstruct.WrapStructError:
+        raise CannotAnswer(CaseFault.DAMAGED, f"{path}: the file ends before its header does") from None
     except (
         nib.spatialimages.HeaderDataError,
         nib.filebasedimages.ImageFileError,
         ValueError,
+        OverflowError,
         TypeError,
     ) as error:
         raise CannotAnswer(CaseFault.FOREIGN, f"{path}: cannot be read as NIfTI ({error})") from None
@@ -155,7 +158,7 @@ def _voxels(path: Path, image: Any) -> FloatArray:
         stored = proxy.get_unscaled()
     except gzip.BadGzipFile:
         raise
-    except (ValueError, OSError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise CannotAnswer(CaseFault.DAMAGED, f"{path}: the file ends before its voxels do") from None
@@ -171,7 +174,9 @@ def _make_finite(path: Path, data: FloatArray) -> None:
     """Sets what is not finite to 0, in place, and refuses a volume that shows nothing."""
     bad = 0
     for plane in data.T:  # the axis along which the planes lie together in memory
-        if not np.isfinite(plane.sum()):
+        with np.errstate(all="ignore"):
+            total = plane.sum()
+        if not np.isfinite(total):
             wrong = ~np.isfinite(plane)
             bad += int(wrong.sum())
             plane[wrong] = 0

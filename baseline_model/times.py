@@ -10,20 +10,25 @@ class CaseTimes:
     """Seconds by stage. The first stage of a process begins where the process does, later ones where the last ended."""
 
     def __init__(self, *, began: float | None = None) -> None:
-        self._began = self._last = time.monotonic() if began is None else began
-        self._stages: dict[str, float] = {}
+        self._first = time.monotonic() if began is None else began, 0.0 if began else time.process_time()
+        self._last = self._first
+        self._stages: dict[str, tuple[float, float]] = {}
 
     def done(self, stage: str) -> None:
         """The stage ends now."""
-        now = time.monotonic()
-        self._stages[stage] = now - self._last
+        now = time.monotonic(), time.process_time()
+        self._stages[stage] = _between(self._last, now)
         self._last = now
 
     def line(self) -> str:
-        """`times: start 0.41 s, read 1.20 s, …, all 4.70 s; peak memory 1.21 GB`."""
-        stages = {**self._stages, "all": self._last - self._began}
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-        return f"times: {', '.join(f'{name} {s:.2f} s' for name, s in stages.items())}; peak memory {peak:.2f} GB"
+        """`times (of processors): start 0.41 s (0.40), …, all 4.70 s (6.12); peak memory 1.21 GB`."""
+        stages = {**self._stages, "all": _between(self._first, self._last)}
+        shown = ", ".join(f"{name} {wall:.2f} s ({busy:.2f})" for name, (wall, busy) in stages.items())
+        return f"times (of processors): {shown}; peak memory {peak_memory() / 1e9:.2f} GB"
+
+
+def _between(first: tuple[float, float], last: tuple[float, float]) -> tuple[float, float]:
+    return last[0] - first[0], last[1] - first[1]
 
 
 def process_start() -> float:
@@ -34,3 +39,12 @@ def process_start() -> float:
     except (OSError, ValueError, IndexError, AttributeError):
         age = 0.0
     return time.monotonic() - max(0.0, age)
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process held at most at once; where only that is known, or the one that started it."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+    except (OSError, ValueError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,6 +1,6 @@
 """Scans of any scanner on one common grid, and masks back on the scan's own grid."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ __all__ = [
     "load",
     "normalise",
     "onto_grid",
-    "slabs_from_grid",
+    "parts_from_grid",
 ]
 
+Part = tuple[slice, slice, slice]
 SLAB = 32  # planes of a big scan that are resampled at a time, which bounds memory
 
 
@@ -80,38 +81,73 @@ def head_centre(scan: Scan) -> NDArray[np.float64]:
 
 def onto_grid(scan: Scan, grid: Grid, centre: NDArray[np.float64]) -> Tensor:
     """The scan on `grid` around `centre`, float32 [x, y, z]; 0 outside the scan."""
-    volume = torch.from_numpy(np.ascontiguousarray(scan.data))[None, None]
     factor = [max(1, int(grid.spacing / step + 0.25)) for step in scan.spacing]
     factor = [min(wanted, n) for wanted, n in zip(factor, scan.data.shape, strict=True)]
+    box = grid.affine(centre)
+    part = _reached(np.linalg.inv(scan.affine) @ box, grid.shape, scan.data.shape, factor)
+    if part is None:
+        return torch.zeros(grid.shape)
     affine = scan.affine.copy()
-    if max(factor) > 1:  # averaging first, so that fine scans do not alias
-        volume = functional.avg_pool3d(volume, factor, stride=factor)
-        affine[:3, 3] += affine[:3, :3] @ ((np.array(factor) - 1) / 2)
-        affine[:3, :3] *= factor
-    return _sample(volume, np.linalg.inv(affine) @ grid.affine(centre), grid.shape)[0]
+    affine[:3, 3] += affine[:3, :3] @ ([one.start for one in part] + (np.array(factor) - 1) / 2)
+    affine[:3, :3] *= factor
+    return _sample(_averaged(scan.data[part], factor)[None, None], np.linalg.inv(affine) @ box, grid.shape)[0]
+
+
+def _averaged(data: FloatArray, factor: list[int]) -> Tensor:
+    """Means over blocks of `factor` voxels, so that fine scans do not alias; what fills no block is left out."""
+    volume = torch.from_numpy(np.ascontiguousarray(data.T))  # as a file holds it, so that nothing is copied
+    if max(factor) > 1:
+        volume = functional.avg_pool3d(volume[None, None], factor[::-1])[0, 0]
+    return volume.permute(2, 1, 0)
+
+
+def _reached(
+    matrix: Affine, shape: tuple[int, ...], within: tuple[int, ...], blocks: Sequence[int] = (1, 1, 1)
+) -> Part | None:
+    """The part of an array that a box of `shape` reaches into, its indices times `matrix` being the array's.
+
+    One voxel farther on every side, in both, since values are interpolated, and in whole blocks; None where they do
+    not meet.
+    """
+    corners = np.array(np.meshgrid(*((-1, n) for n in shape))).reshape(3, -1)
+    places = matrix[:3, :3] @ corners + matrix[:3, 3:]
+    found: list[slice] = []
+    for row, n, block in zip(places, within, blocks, strict=True):
+        first = max(int(np.floor(row.min() / block)) - 1, 0)
+        last = min(int(np.ceil(row.max() / block)) + 2, n // block)
+        if first >= last:
+            return None
+        found.append(slice(first * block, last * block))
+    return found[0], found[1], found[2]
 
 
 def from_grid(values: Tensor, grid: Grid, centre: NDArray[np.float64], scan: Scan) -> FloatArray:
-    """`values` [channels, x, y, z] on `grid` interpolated at the voxels of `scan`: [channels, x, y, z]."""
-    return np.concatenate(list(slabs_from_grid(values, grid, centre, scan)), axis=1)
+    """`values` [channels, x, y, z] on `grid` interpolated at the voxels of `scan`: [channels, x, y, z]; 0 outside."""
+    found = np.zeros((len(values), *scan.data.shape), dtype=np.float32)
+    for part, some in parts_from_grid(values, grid, centre, scan):
+        found[:, *part] = some
+    return found
 
 
-def slabs_from_grid(
+def parts_from_grid(
     values: Tensor, grid: Grid, centre: NDArray[np.float64], scan: Scan
-) -> Iterator[FloatArray]:
-    """What `from_grid` gives, in slabs along the scan's first axis, so that a large scan needs little memory."""
-    matrix = np.linalg.inv(grid.affine(centre)) @ scan.affine
-    planes = scan.data.shape[0]
-    for start in range(0, planes, SLAB):
+) -> Iterator[tuple[Part, FloatArray]]:
+    """What `from_grid` gives, where it is not 0 anyway, in slabs that bound memory: each part of the scan's voxels."""
+    matrix: Affine = np.linalg.inv(grid.affine(centre)) @ scan.affine
+    reached = _reached(np.linalg.inv(scan.affine) @ grid.affine(centre), grid.shape, scan.data.shape)
+    if reached is None:
+        return
+    for start in range(reached[0].start, reached[0].stop, SLAB):
+        part = slice(start, min(start + SLAB, reached[0].stop)), reached[1], reached[2]
         moved = matrix.copy()
-        moved[:3, 3] += matrix[:3, 0] * start
-        shape = (min(SLAB, planes - start), *scan.data.shape[1:])
-        yield _sample(values[None], moved, shape).numpy()
+        moved[:3, 3] += matrix[:3, :3] @ [one.start for one in part]
+        shape = tuple(one.stop - one.start for one in part)
+        yield part, _sample(values[None], moved, shape).numpy()
 
 
 def _sample(volume: Tensor, matrix: Affine, shape: tuple[int, ...]) -> Tensor:
     """`volume` [1, channels, x, y, z] at `matrix` @ index for every index of `shape`: [channels, *shape]."""
-    axes = [torch.arange(n, dtype=torch.float32) for n in shape]
+    axes = [torch.arange(n, dtype=volume.dtype) for n in shape]
     place: list[Tensor] = []
     for row, length in zip(matrix[:3], volume.shape[2:], strict=True):
         x, y, z = (float(part) * axis for part, axis in zip(row[:3], axes, strict=True))
