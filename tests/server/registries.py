@@ -104,6 +104,7 @@ def _config(folder: Path, port: int, server: str, *, tells: bool) -> dict[str, o
         "timeout": "5s",
         "threshold": 5,
         "backoff": "1s",
+        "ignore": {"mediatypes": ["application/octet-stream"], "actions": ["pull", "mount", "delete"]},
     }
     return {
         "version": "0.1",

@@ -25,6 +25,7 @@ from server.wakeups import wake_checkers
 from worker.score.leases import kept
 
 _RENEW_EVERY = 120.0
+_MOST_LOOKED_AT = 1000  # names and tags of one team in one search
 _AWAY = (
     "The registry could not give this image at present: {}. That is not your image's fault. It is fetched again in a "
     "minute, without you, for a day."
@@ -56,13 +57,13 @@ def take_pushed(sessions: SessionFactory, settings: Settings) -> int:
 
 
 def find_pushed(sessions: SessionFactory, settings: Settings) -> int:
-    """Looks through the registry for pushes of which no notification came; returns how many there were."""
+    """Looks through the registry for pushes of which no notification came; returns how many of them are taken up."""
     if settings.registry_url is None:
         return 0
     found = 0
     try:
         with Remote(settings) as remote:
-            for repository, tag, digest in remote.tagged():
+            for repository, tag, digest in remote.tagged(most=_MOST_LOOKED_AT):
                 pushed = Pushed.of(repository, tag, digest)
                 with unit_of_work(sessions) as session:
                     found += pushed is not None and note(session, pushed, found=True) is not None
