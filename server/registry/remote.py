@@ -16,7 +16,6 @@ MOST_MANIFEST = 4 * 2**20
 _PAGE = 100
 _MOST_PAGES = 1000
 _CATALOG = Grant("registry", "catalog", ("*",))
-_CHUNK = 2**20
 _SLOWEST = 256 * 2**10  # bytes a second, over all of a blob
 _PATIENCE = httpx.Timeout(30.0, connect=5.0)
 _ACCEPTED = (
@@ -39,11 +38,14 @@ class RegistryLies(Exception):
 class Remote:
     """The registry at `settings.registry_inside`, or where people push, asked as the platform itself.
 
-    Nothing follows a redirect: the registry has to give its bytes itself.
+    Nothing follows a redirect: the registry has to give its bytes itself. A blob has `grace` seconds and those that
+    it takes at 256 KiB/s.
     """
 
-    def __init__(self, settings: Settings, *, timeout: httpx.Timeout = _PATIENCE) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, *, timeout: httpx.Timeout = _PATIENCE, grace: float = 60.0
+    ) -> None:
+        self._settings, self._grace = settings, grace
         base = settings.registry_inside or settings.registry_url or ""
         self._http = httpx.Client(base_url=base, timeout=timeout, follow_redirects=False, trust_env=False)
 
@@ -107,10 +109,8 @@ class Remote:
                     left -= 1
                     yield told
                 if left <= 0:
-                    last, more = (
-                        f"{team}0",
-                        True,
-                    )  # '0' comes right behind '/': the first name of the next team
+                    last = f"{team}0"  # comes right behind all TEAM/…, for '0' follows '/'
+                    more = True
                     break
             if not more or not page:
                 return
@@ -165,8 +165,10 @@ class Remote:
         size: int | None,
     ) -> None:
         found, count = hashlib.sha256(), 0
-        ends = time.monotonic() + 60 + most / _SLOWEST
-        for chunk in answer.iter_raw(_CHUNK):
+        ends = time.monotonic() + self._grace + most / _SLOWEST
+        for (
+            chunk
+        ) in answer.iter_raw():  # as they come: a larger piece would be waited for, however long it takes
             count += len(chunk)
             if count > most:
                 raise RegistryLies(f"{digest} has more than {most:,} bytes")

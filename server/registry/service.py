@@ -180,7 +180,7 @@ def note(session: Session, pushed: Pushed, *, found: bool = False) -> Upload | N
     if full and (found or _was_said(session, team.id)):
         return None
     account = session.get(Account, pushed.by) if pushed.by is not None else None
-    by = account.id if account is not None else None
+    by = account.id if account is not None and account.erased_at is None else None
     upload = Upload(
         team_id=team.id,
         user_id=by,

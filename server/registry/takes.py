@@ -94,9 +94,8 @@ def came(session: Session, upload: Upload, *, length: int, sha256: str) -> None:
     held = _held(session, upload)
     held.length = held.offset = length
     held.sha256 = sha256
-    held.check_lease_until = held.check_not_before = None
     held.check_claim_no += 1
-    held.code = held.message = None
+    _let_go(held)
     held.move_to(session, UploadStatus.CHECKING, actor=events.PLATFORM)
 
 
@@ -110,8 +109,7 @@ def known(session: Session, upload: Upload) -> str | None:
     image = image_there(session, held.team_id, held.pushed or "")
     if image is not None:
         held.image = image
-        held.check_lease_until = held.check_not_before = None
-        held.code = held.message = None
+        _let_go(held)
         held.move_to(session, UploadStatus.CHECKING, actor=events.PLATFORM)
         held.move_to(session, UploadStatus.READY, actor=events.PLATFORM, why=image)
     return image
@@ -136,6 +134,7 @@ def refuse(session: Session, upload: Upload, code: str, why: str, *, uploads: Pa
         Conflict: another worker took the upload.
     """
     held = _held(session, upload)
+    _let_go(held)
     reject(session, held, code=code, message=why)
     path = upload_path(uploads, held.id)
     after_commit(session, lambda: path.unlink(missing_ok=True))
@@ -157,6 +156,14 @@ def source(upload: Upload) -> tuple[Repository, str]:
     """The repository of a pushed upload, and its manifest's digest."""
     name, _, digest = (upload.pushed or "").rpartition("@")
     return Repository(upload.pushed_to or upload.team_id, name), digest
+
+
+def _let_go(held: Upload) -> None:
+    """Nothing is to be fetched for it any more. Where whoever pushed it was erased meanwhile, it loses its name."""
+    held.check_lease_until = held.check_not_before = None
+    held.code = held.message = None
+    if held.filename is None:
+        held.pushed = None
 
 
 def _held(session: Session, upload: Upload) -> Upload:

@@ -1,6 +1,6 @@
 """Taking over what was pushed to the registry: its manifest and layers become an archive, which is then checked."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import BinaryIO
 
@@ -37,11 +37,13 @@ _LIES = (
     "organizers if it stays."
 )
 
+Ask = Callable[[Settings], Remote]
+
 _log = structlog.get_logger()
 
 
-def take_pushed(sessions: SessionFactory, settings: Settings) -> int:
-    """Takes over every push whose turn it is; returns how many."""
+def take_pushed(sessions: SessionFactory, settings: Settings, *, ask: Ask = Remote) -> int:
+    """Takes over every push whose turn it is; returns how many. The registry is asked by what `ask` makes."""
     if settings.registry_url is None:
         return 0
     count = 0
@@ -52,7 +54,7 @@ def take_pushed(sessions: SessionFactory, settings: Settings) -> int:
             return count
         try:
             with kept(sessions, partial(_renew, upload), every=_RENEW_EVERY):
-                _take(sessions, settings, upload)
+                _take(sessions, settings, upload, ask)
         except (Conflict, Locked):
             _log.warning("push_taken", upload=str(upload.id))
         count += 1
@@ -77,13 +79,13 @@ def find_pushed(sessions: SessionFactory, settings: Settings) -> int:
     return found
 
 
-def _take(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
+def _take(sessions: SessionFactory, settings: Settings, upload: Upload, ask: Ask) -> None:
     """Makes the archive, and says what came of it; what was taken or refused goes from the registry."""
     log = _log.bind(upload=str(upload.id))
     digest = takes.source(upload)[1]
     path = upload_path(settings.uploads, upload.id)
     try:
-        with Remote(settings) as remote:
+        with ask(settings) as remote:
             with unit_of_work(sessions) as session:
                 known = takes.known(session, upload)
             if known is None:
