@@ -28,7 +28,7 @@ from tests.sandbox.archives import LAYER, legacy, pack
 from tests.server.conftest import Person
 from tests.server.deciding import Desk
 from tests.server.proxied import free_ports
-from tests.server.registries import Hub, hub, key_in, run, skopeo
+from tests.server.registries import SECRET, Hub, hub, key_in, of_compose, run, skopeo
 from tests.server.registries import registry as registry_at
 from worker.score.images import check_waiting
 from worker.score.pushes import find_pushed, take_pushed
@@ -135,8 +135,9 @@ def test_whoever_has_too_many_waiting_is_told_so_by_the_push(
     assert pushed.returncode != 0
 
 
+@pytest.mark.parametrize("configured", ["as documented", "by compose.yaml"])
 def test_the_registry_tells_of_pushed_manifests_and_of_nothing_else(
-    settings: Settings, tmp_path: Path, archive: Path, team_id: str
+    configured: str, settings: Settings, tmp_path: Path, archive: Path, team_id: str
 ) -> None:
     told: list[dict[str, Any]] = []
     (port,) = free_ports(1)
@@ -155,6 +156,7 @@ def test_the_registry_tells_of_pushed_manifests_and_of_nothing_else(
             self._answer(json.dumps({"token": token}).encode())
 
         def do_POST(self) -> None:
+            assert self.headers["Authorization"] == f"Bearer {SECRET}"
             told.extend(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["events"])
             self._answer(b"")
 
@@ -163,8 +165,14 @@ def test_the_registry_tells_of_pushed_manifests_and_of_nothing_else(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    name = f"{url.removeprefix('http://')}/{team_id}/model"
-    with registry_at(tmp_path, port, f"http://127.0.0.1:{server.server_address[1]}"):
+    name, here = (
+        f"{url.removeprefix('http://')}/{team_id}/model",
+        f"http://127.0.0.1:{server.server_address[1]}",
+    )
+    bare, env = None, {}
+    if configured == "by compose.yaml":  # the image's own file says no more
+        bare, env = {"version": "0.1", "storage": {"filesystem": None}}, of_compose(tmp_path, port, here)
+    with registry_at(tmp_path, port, here, config=bare, env=env):
         for tag in ("v1", "v2"):  # the second one finds its layers there
             assert skopeo(archive, f"{name}:{tag}", "any").returncode == 0
             pulled = ("--src-tls-verify=false", f"docker://{name}:{tag}", f"dir:{tmp_path / tag}")
