@@ -369,6 +369,64 @@ def test_every_part_is_watched_and_bounded() -> None:
     assert set(budgets) == {"postgres", "server", "score-worker"}
 
 
+def reaches(pod: Manifest, labels: dict[str, str], *taints: tuple[str, str]) -> bool:
+    """Whether the scheduler may put the pod on a node of these labels and taints (key and effect)."""
+    terms = pod.get("affinity", {}).get("nodeAffinity", {})
+    wanted = terms.get("requiredDuringSchedulingIgnoredDuringExecution", {"nodeSelectorTerms": [{}]})
+    fits = {
+        "In": lambda value, values: value in values,
+        "NotIn": lambda value, values: value not in values,  # also of a label that is not there
+    }
+    return (
+        pod["nodeSelector"].items() <= labels.items()
+        and any(
+            all(
+                fits[one["operator"]](labels.get(one["key"]), one["values"])
+                for one in term.get("matchExpressions", [])
+            )
+            for term in wanted["nodeSelectorTerms"]
+        )
+        and all(
+            any(
+                one["key"] == key and one["operator"] == "Exists" and one.get("effect", effect) == effect
+                for one in pod["tolerations"]
+            )
+            for key, effect in taints
+        )
+    )
+
+
+@pytest.mark.parametrize("effect", ["NoSchedule", "NoExecute"])
+def test_pilots_go_to_the_nodes_that_are_proctors_and_past_their_taints(effect: str) -> None:
+    gpu, cpu = pods()["run-gpu"], pods()["run-cpu"]
+    pool = ("nvidia.com/gpu", effect)  # GKE taints its GPU pools itself, and others are told to
+    assert reaches(gpu, {"proctor/run": "gpu"}, pool, ("proctor/run", effect))
+    assert reaches(gpu, {"proctor/run": "gpu", "nvidia.com/gpu.sharing-strategy": "none"}, pool)
+    for shared in ("time-slicing", "mps"):
+        assert not reaches(gpu, {"proctor/run": "gpu", "nvidia.com/gpu.sharing-strategy": shared})
+    assert not reaches(gpu, {"nvidia.com/gpu.present": "true"}, pool), "nobody gave it to Proctor"
+    assert not reaches(gpu, {"proctor/run": "cpu"})
+    assert reaches(cpu, {"proctor/run": "cpu"}, ("proctor/run", effect))
+    assert not reaches(cpu, {"proctor/run": "cpu"}, pool), "a GPU is for who needs one"
+    for pod in (gpu, cpu):
+        assert not reaches(pod, pod["nodeSelector"], ("node.kubernetes.io/unreachable", effect))
+
+
+def test_the_kind_of_gpu_is_chosen_as_the_documentation_says(tmp_path: Path) -> None:
+    folder = shutil.copytree(FOLDER, tmp_path / "proctor" / "deploy" / "kubernetes").parents[2]
+    (overlay := folder / "overlay").mkdir()
+    text = (ROOT / "docs" / "kubernetes.md").read_text().partition("# kustomization.yaml of your own")[2]
+    told = "resources: [../proctor/deploy/kubernetes/run]\n" + text.partition("\n")[2].partition("```")[0]
+    (overlay / "kustomization.yaml").write_text(told)
+    made = built(overlay)
+    if made is None:
+        return
+    pod = named(made, "ScaledJob")["run-gpu"]["spec"]["jobTargetRef"]["template"]["spec"]
+    labels = {"proctor/run": "gpu", "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
+    assert reaches(pod, labels)
+    assert not reaches(pod, labels | {"nvidia.com/gpu.product": "NVIDIA-T4"})
+
+
 def test_a_pilot_ends_before_it_is_killed_and_is_told_what_it_was_given() -> None:
     for app in ("run-cpu", "run-gpu"):
         pod, own = pods()[app], container(pods()[app])
