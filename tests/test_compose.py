@@ -11,10 +11,23 @@ import pytest
 import yaml
 
 from server.settings import Outgoing, Settings
+from tests.server.registries import EXAMPLE, of_compose, of_docs
 from worker.admin.platform import KEPT
 
 ROOT = Path(__file__).resolve().parents[1]
-SERVICES = {"postgres", "redis", "migrate", "server", "beat", "run-worker", "score-worker", "courier"}
+REGISTRY = "registry"
+"""Started with the profile of its name alone."""
+SERVICES = {
+    REGISTRY,
+    "postgres",
+    "redis",
+    "migrate",
+    "server",
+    "beat",
+    "run-worker",
+    "score-worker",
+    "courier",
+}
 SECRETS = {
     "POSTGRES_PASSWORD",
     "REDIS_PASSWORD",
@@ -52,10 +65,11 @@ def test_composes_own_check_agrees_where_it_is_installed(tmp_path: Path) -> None
         return
     (tmp_path / "env").write_text("".join(f"{name}=secret\n" for name in SECRETS))
     options = ["--env-file", str(tmp_path / "env"), "--file", str(ROOT / "compose.yaml")]
-    outcome = subprocess.run(
-        [*command, *options, "config", "--quiet"], capture_output=True, text=True, check=False
-    )
-    assert outcome.returncode == 0, outcome.stderr
+    for profile in ([], ["--profile", REGISTRY]):
+        outcome = subprocess.run(
+            [*command, *options, *profile, "config", "--quiet"], capture_output=True, text=True, check=False
+        )
+        assert outcome.returncode == 0, outcome.stderr
 
 
 def test_every_secret_is_required_and_none_is_written_down(text: str) -> None:
@@ -178,7 +192,46 @@ def test_what_bounds_a_source_is_the_servers_to_set(services: dict[str, dict[str
 
 def test_only_the_server_listens_and_only_locally_unless_told(services: dict[str, dict[str, Any]]) -> None:
     listening = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert listening == {"server": ["${PROCTOR_LISTEN:-127.0.0.1:8426}:8426"]}
+    assert listening == {
+        "server": ["${PROCTOR_LISTEN:-127.0.0.1:8426}:8426"],
+        REGISTRY: ["${PROCTOR_REGISTRY_LISTEN:-127.0.0.1:5000}:5000"],
+    }
+
+
+def test_the_registry_is_for_who_asks_for_it_and_knows_neither_data_nor_keys(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    assert {name for name, one in services.items() if "profiles" in one} == {REGISTRY}
+    registry, key = services[REGISTRY], "/run/registry.key"
+    assert registry["profiles"] == [REGISTRY]
+    assert registry["read_only"] is True
+    assert registry["cap_drop"] == ["ALL"]
+    assert registry["networks"] == ["front", "push"], "no database, no broker"
+    with_key = {name for name, one in services.items() if key in mounted(one)}
+    assert with_key == {"server", "score-worker"}, "who signs; the registry has the certificate"
+    for name in with_key:
+        assert services[name]["environment"]["PROCTOR_REGISTRY_KEY"] == key
+        assert f"${{PROCTOR_REGISTRY_KEY:-/dev/null}}:{key}:ro" in services[name]["volumes"]
+        assert "front" in services[name]["networks"] or "push" in services[name]["networks"]
+
+
+def test_the_registry_is_told_what_the_documentation_says(tmp_path: Path) -> None:
+    """A real one is started of either in tests/server/test_registry_turns.py."""
+    env, file = of_compose(tmp_path, 5000, EXAMPLE), of_docs(tmp_path, 5000, EXAMPLE)
+    (here,), (there,) = (
+        yaml.safe_load(env["REGISTRY_NOTIFICATIONS_ENDPOINTS"]),
+        file["notifications"]["endpoints"],
+    )
+    assert here == there
+    told = {name.lower(): value for name, value in env.items()}
+    token = {name: told[f"registry_auth_token_{name}"] for name in file["auth"]["token"]}
+    assert token == file["auth"]["token"]
+    storage = {
+        "filesystem": {"rootdirectory": told["registry_storage_filesystem_rootdirectory"]},
+        "delete": {"enabled": told["registry_storage_delete_enabled"] == "true"},
+        "redirect": {"disable": told["registry_storage_redirect_disable"] == "true"},
+    }
+    assert storage == file["storage"]
 
 
 def test_what_faces_the_network_is_not_root(services: dict[str, dict[str, Any]]) -> None:

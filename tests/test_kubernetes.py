@@ -85,7 +85,7 @@ def of(part: str) -> list[Manifest]:
 
 
 def everything() -> list[Manifest]:
-    return [*of("platform"), *of("run"), *of("bucket")]
+    return [*of("platform"), *of("run"), *of("bucket"), *of("registry")]
 
 
 def named(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
@@ -108,11 +108,26 @@ def container(pod: Manifest) -> Manifest:
     return dict(only)
 
 
-def environment(app: str) -> dict[str, Any]:
+def with_registry(app: str) -> Manifest:
+    """The specification of a pod that the registry's component changes."""
+    deployment = deepcopy(named(of("platform"), "Deployment")[app])
+    for change in yaml.safe_load((FOLDER / "registry" / "pushes.yaml").read_text()):
+        assert change["op"] == "add"
+        place: Any = deployment
+        *path, end = change["path"].strip("/").split("/")
+        for name in path:
+            place = place[int(name) if name.isdigit() else name]
+        assert end == "-"
+        place.append(change["value"])
+    checked(deployment, NEWEST)
+    return dict(deployment["spec"]["template"]["spec"])
+
+
+def environment(app: str, pod: Manifest | None = None) -> dict[str, Any]:
     """What a pod's container is told, by name: the value, or where the secret is."""
-    maps = named(of("platform"), "ConfigMap")
+    maps = named([*of("platform"), *of("registry")], "ConfigMap")
     told: dict[str, Any] = {}
-    own = container(pods()[app])
+    own = container(pod or pods()[app])
     for source in own.get("envFrom", []):
         told |= maps[source["configMapRef"]["name"]]["data"]
     return told | {one["name"]: one.get("value", one.get("valueFrom")) for one in own.get("env", [])}
@@ -143,23 +158,50 @@ def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
         checked(pod, NEWEST)
 
 
-@pytest.mark.parametrize("part", ["platform", "run"])
-def test_kustomize_builds_it_where_it_is_installed(part: str) -> None:
+def built(folder: Path) -> list[Manifest] | None:
+    """What kustomize makes of a folder; None where it is not installed."""
     way = (["kustomize", "build"], ["kubectl", "kustomize"])
     command = next((one for one in way if shutil.which(one[0])), None)
     if command is None:
-        return
+        return None
     outcome = subprocess.run(
-        [*command, str(FOLDER / part)], capture_output=True, text=True, check=False, timeout=120
+        [*command, str(folder)], capture_output=True, text=True, check=False, timeout=120
     )
     assert outcome.returncode == 0, outcome.stderr
-    built = [one for one in yaml.safe_load_all(outcome.stdout) if one]
-    assert len(built) == len(of(part))
-    for one in built:
-        if one["kind"] != "Namespace":
-            assert one["metadata"]["namespace"] == {"platform": "proctor", "run": "proctor-run"}[part]
     images = re.findall(r"image: (\S+)", outcome.stdout)
     assert all(":" in image for image in images), images
+    return [one for one in yaml.safe_load_all(outcome.stdout) if one]
+
+
+@pytest.mark.parametrize("part", ["platform", "run"])
+def test_kustomize_builds_it_where_it_is_installed(part: str) -> None:
+    made = built(FOLDER / part)
+    if made is None:
+        return
+    assert len(made) == len(of(part))
+    for one in made:
+        if one["kind"] != "Namespace":
+            assert one["metadata"]["namespace"] == {"platform": "proctor", "run": "proctor-run"}[part]
+
+
+def test_kustomize_adds_the_registry_where_its_line_is_taken_in(tmp_path: Path) -> None:
+    folder = shutil.copytree(FOLDER, tmp_path / "kubernetes")
+    file = folder / "platform" / "kustomization.yaml"
+    file.write_text(re.sub(r"# (- \.\./registry)\b", r"\1", file.read_text()))
+    assert yaml.safe_load(file.read_text())["components"] == ["../registry", "../images"], (
+        "images name it too"
+    )
+    made = built(folder / "platform")
+    if made is None:
+        return
+    assert len(made) == len(of("platform")) + len(of("registry"))
+    deployments = named(made, "Deployment")
+    for app in ("server", "score-worker"):
+        there = deployments[app]["spec"]["template"]["spec"]
+        assert environment(app, there) == environment(app, with_registry(app))
+        assert there["volumes"] == with_registry(app)["volumes"]
+    assert deployments["registry"]["metadata"]["namespace"] == "proctor"
+    assert container(deployments["registry"]["spec"]["template"]["spec"])["image"] == "registry:2.8.3"
 
 
 def test_every_image_is_pinned_in_one_place() -> None:
@@ -174,10 +216,11 @@ def test_every_image_is_pinned_in_one_place() -> None:
 
 def test_what_compose_passes_is_passed_here() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
-    for app in ("server", "score-worker", "courier", "beat"):
-        here = environment(app)
-        # The registry of pushes has no manifests here, as docs/kubernetes.md says.
-        assert set(services[app]["environment"]) - set(OF_REGISTRY) <= set(here), app
+    for app in ("courier", "beat", "registry"):
+        assert set(services[app]["environment"]) <= set(environment(app)), app
+    for app in ("server", "score-worker"):
+        assert set(services[app]["environment"]) - set(OF_REGISTRY) <= set(environment(app)), app
+        assert set(services[app]["environment"]) <= set(environment(app, with_registry(app))), app
     grace = "PROCTOR_DRAIN_SECONDS", "REDIS_URL"  # a pod has --grace, and asks the server for work
     for app in ("run-cpu", "run-gpu"):
         assert set(services["run-worker"]["environment"]) - {*grace} <= set(environment(app)), app
@@ -187,7 +230,7 @@ def test_what_compose_usually_passes_is_the_same_here() -> None:
     text = (ROOT / "compose.yaml").read_text()
     usual = dict(re.findall(r"^ +(PROCTOR_\w+): \$\{\1:-([^}\s]+)\}", text, re.MULTILINE))
     assert len(usual) > 10
-    told = environment("run-cpu") | environment("server")
+    told = environment("run-cpu") | environment("server", with_registry("server"))
     assert {name: told[name] for name in usual} == usual
 
 
@@ -210,10 +253,36 @@ def test_the_programs_take_what_they_are_told(monkeypatch: pytest.MonkeyPatch) -
             settings()
 
 
+def test_the_registry_is_told_what_composes_is() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["registry"]
+    told = environment("registry")
+    for name, value in compose["environment"].items():
+        same = re.sub(r"\$\{(\w+):-\}", r"$(\1)", value).replace("/run/", "/run/registry/")
+        assert told[name].strip() == same.strip(), name
+    assert compose["image"] == "${REGISTRY_IMAGE:-registry:2.8.3}"
+
+
+def test_the_registry_has_the_certificate_and_who_signs_the_key() -> None:
+    pod = pods()["registry"]
+    (certificate,) = (one["secret"]["items"] for one in pod["volumes"] if "secret" in one)
+    assert [one["key"] for one in certificate] == ["registry.crt"]
+    for app in ("server", "score-worker"):
+        there, told = with_registry(app), environment(app, with_registry(app))
+        (key,) = (one for one in there["volumes"] if "secret" in one)
+        assert [one["key"] for one in key["secret"]["items"]] == ["registry.key"]
+        (mount,) = (one for one in container(there)["volumeMounts"] if one["name"] == key["name"])
+        assert told["PROCTOR_REGISTRY_KEY"] == f"{mount['mountPath']}/registry.key"
+        assert told["PROCTOR_REGISTRY_SECRET"]["secretKeyRef"]["name"] == "registry"
+    rules = named(of("registry"), "NetworkPolicy")
+    (told_of,) = destinations(rules["registry-tells"])
+    assert told_of == {"podSelector": {"matchLabels": {"app": "server"}}}
+    assert rules["to-registry"]["spec"]["podSelector"] == {"matchLabels": {"app": "score-worker"}}
+
+
 def test_no_secret_is_written_down() -> None:
     assert not named(everything(), "Secret")
     secret = {*SECRETS, "PROCTOR_SMTP_URL", "PROCTOR_OIDC_PROVIDERS"}
-    secret |= {"PROCTOR_BLOBS_ACCESS_KEY", "PROCTOR_BLOBS_SECRET_KEY"}
+    secret |= {"PROCTOR_BLOBS_ACCESS_KEY", "PROCTOR_BLOBS_SECRET_KEY", "PROCTOR_REGISTRY_SECRET"}
     for app in pods():
         for name, value in environment(app).items():
             assert (name in secret) == (isinstance(value, dict) and "secretKeyRef" in value), (app, name)
@@ -298,6 +367,64 @@ def test_every_part_is_watched_and_bounded() -> None:
             assert "livenessProbe" in own or "readinessProbe" in own
     budgets = named(of("platform"), "PodDisruptionBudget")
     assert set(budgets) == {"postgres", "server", "score-worker"}
+
+
+def reaches(pod: Manifest, labels: dict[str, str], *taints: tuple[str, str]) -> bool:
+    """Whether the scheduler may put the pod on a node of these labels and taints (key and effect)."""
+    terms = pod.get("affinity", {}).get("nodeAffinity", {})
+    wanted = terms.get("requiredDuringSchedulingIgnoredDuringExecution", {"nodeSelectorTerms": [{}]})
+    fits = {
+        "In": lambda value, values: value in values,
+        "NotIn": lambda value, values: value not in values,  # also of a label that is not there
+    }
+    return (
+        pod["nodeSelector"].items() <= labels.items()
+        and any(
+            all(
+                fits[one["operator"]](labels.get(one["key"]), one["values"])
+                for one in term.get("matchExpressions", [])
+            )
+            for term in wanted["nodeSelectorTerms"]
+        )
+        and all(
+            any(
+                one["key"] == key and one["operator"] == "Exists" and one.get("effect", effect) == effect
+                for one in pod["tolerations"]
+            )
+            for key, effect in taints
+        )
+    )
+
+
+@pytest.mark.parametrize("effect", ["NoSchedule", "NoExecute"])
+def test_pilots_go_to_the_nodes_that_are_proctors_and_past_their_taints(effect: str) -> None:
+    gpu, cpu = pods()["run-gpu"], pods()["run-cpu"]
+    pool = ("nvidia.com/gpu", effect)  # GKE taints its GPU pools itself, and others are told to
+    assert reaches(gpu, {"proctor/run": "gpu"}, pool, ("proctor/run", effect))
+    assert reaches(gpu, {"proctor/run": "gpu", "nvidia.com/gpu.sharing-strategy": "none"}, pool)
+    for shared in ("time-slicing", "mps"):
+        assert not reaches(gpu, {"proctor/run": "gpu", "nvidia.com/gpu.sharing-strategy": shared})
+    assert not reaches(gpu, {"nvidia.com/gpu.present": "true"}, pool), "nobody gave it to Proctor"
+    assert not reaches(gpu, {"proctor/run": "cpu"})
+    assert reaches(cpu, {"proctor/run": "cpu"}, ("proctor/run", effect))
+    assert not reaches(cpu, {"proctor/run": "cpu"}, pool), "a GPU is for who needs one"
+    for pod in (gpu, cpu):
+        assert not reaches(pod, pod["nodeSelector"], ("node.kubernetes.io/unreachable", effect))
+
+
+def test_the_kind_of_gpu_is_chosen_as_the_documentation_says(tmp_path: Path) -> None:
+    folder = shutil.copytree(FOLDER, tmp_path / "proctor" / "deploy" / "kubernetes").parents[2]
+    (overlay := folder / "overlay").mkdir()
+    text = (ROOT / "docs" / "kubernetes.md").read_text().partition("# kustomization.yaml of your own")[2]
+    told = "resources: [../proctor/deploy/kubernetes/run]\n" + text.partition("\n")[2].partition("```")[0]
+    (overlay / "kustomization.yaml").write_text(told)
+    made = built(overlay)
+    if made is None:
+        return
+    pod = named(made, "ScaledJob")["run-gpu"]["spec"]["jobTargetRef"]["template"]["spec"]
+    labels = {"proctor/run": "gpu", "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
+    assert reaches(pod, labels)
+    assert not reaches(pod, labels | {"nvidia.com/gpu.product": "NVIDIA-T4"})
 
 
 def test_a_pilot_ends_before_it_is_killed_and_is_told_what_it_was_given() -> None:

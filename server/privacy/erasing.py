@@ -12,6 +12,7 @@ from contract.notices import DeliveryStatus, NoticeKind
 from contract.organizers import Role
 from contract.privacy import ErasureOut, HowErased, LeftTeam, TeamNames, Texts
 from contract.problems import ErrorCode
+from contract.statuses import UploadStatus
 from server import events
 from server.accounts.models import Account
 from server.accounts.service import locked, require_other_admin
@@ -91,7 +92,10 @@ def _erase(session: Session, account: Account, how: HowErased, *, actor: str, wh
             events.record(
                 session, "team", team_id, actor=actor, what="given a pseudonym", why="nobody is left in it"
             )
-    session.execute(update(Upload).where(Upload.user_id == account.id).values(filename=None))
+    uploads = update(Upload).where(Upload.user_id == account.id)
+    session.execute(uploads.values(filename=None))
+    # By its name what waits is fetched from the registry, and then loses it too.
+    session.execute(uploads.where(Upload.status != UploadStatus.RECEIVING).values(pushed=None))
     if how.texts is Texts.REMOVE:
         asked = Question.asked_by == account.id, Question.team_id.is_not(None)
         gone = session.scalars(update(Question).where(*asked).values(text=REMOVED).returning(Question.id))

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
@@ -72,7 +72,9 @@ def settle(session: Session, settings: Settings, *, actor: str) -> Settled:
     scorings = session.scalars(
         update(Evaluation).where(*leased).values(scoring_lease_until=None).returning(Evaluation.id)
     ).all()
-    unfinished = Upload.status.in_((UploadStatus.RECEIVING, UploadStatus.CHECKING))
+    # What was pushed is in the registry still, and is fetched from there.
+    sent = and_(Upload.status == UploadStatus.RECEIVING, Upload.pushed.is_(None))
+    unfinished = or_(sent, Upload.status == UploadStatus.CHECKING)
     uploads = session.scalars(select(Upload).where(unfinished).with_for_update()).all()
     for upload in uploads:
         reject(session, upload, code="upload_expired", message=_UPLOAD_GONE)

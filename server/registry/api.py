@@ -13,7 +13,7 @@ from server.accounts.service import authenticate_user
 from server.accounts.sources import source_of
 from server.database import after_commit, unit_of_work
 from server.deps import SessionDep, SettingsDep
-from server.errors import NotFound, Unauthorized
+from server.errors import NotFound, Problem, Unauthorized
 from server.registry import service
 from server.registry.signing import LASTS, sign
 from server.wakeups import wake_checkers
@@ -36,18 +36,20 @@ def registry_token(
             ErrorCode.NO_REGISTRY, "This server takes no pushed images. Upload the archive instead."
         )
     sessions, source = request.app.state.sessions, source_of(request)
-    with unit_of_work(sessions) as session:  # on its own, for a wrong one is to stay counted
-        service.count_log_in(session, source, per_source=settings.log_ins_per_source)
-    with unit_of_work(sessions) as session:
-        try:
+    try:
+        # Each on its own: a wrong log-in is to stay counted, and a right one not, whatever it may do.
+        with unit_of_work(sessions) as session:
+            service.count_log_in(session, source, per_source=settings.log_ins_per_source)
+        with unit_of_work(sessions) as session:
             user = authenticate_user(session, _password(authorization))
-        except Unauthorized as problem:
-            problem.extra["details"] = problem.detail  # what `docker login` shows
-            raise
-        service.give_back(session, source)
-        scopes = [one for several in scope or () for one in several.split()]
-        granted = service.grants(session, user, scopes[: service.MOST_SCOPES])
-        token = sign(settings, str(user.id), granted)
+            service.give_back(session, source)
+        with unit_of_work(sessions) as session:
+            scopes = [one for several in scope or () for one in several.split()]
+            granted = service.grants(session, user, scopes[: service.MOST_SCOPES])
+    except Problem as problem:
+        problem.extra["details"] = problem.detail  # what `docker` shows
+        raise
+    token = sign(settings, str(user.id), granted)
     return RegistryTokenOut(token=token, access_token=token, expires_in=LASTS)
 
 

@@ -4,9 +4,12 @@ import hashlib
 import json
 import re
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from server.blobs import BlobDamaged, BlobsAway, BlobStore, Piece
 from server.registry.remote import Remote
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -32,23 +35,52 @@ class NotTaken(Exception):
         self.sentence = sentence
 
 
+class NotStored(Exception):
+    """A blob that was here is not to be had any more, or not now."""
+
+
+@dataclass(frozen=True)
+class PushedArchive:
+    """What an archive is made of: documents by their names, and blobs with their sizes.
+
+    Blobs are `fetched` from the registry, or `stored` here already.
+    """
+
+    repository: str
+    documents: dict[str, bytes]
+    fetched: dict[str, int]
+    stored: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """Its bytes."""
+        documents = [len(body) for body in self.documents.values()]
+        sizes = (*documents, *self.fetched.values(), *self.stored.values())
+        return sum(_BLOCK + _padded(size) for size in sizes) + 2 * _BLOCK
+
+
 @dataclass
 class PushedImage:
-    """The manifests of a push by digest, the first one on top, and the blobs that they name with their sizes."""
+    """The manifests of a push by digest, the first one on top, and the blobs that they name with their sizes.
+
+    `images` are those manifests that name no others.
+    """
 
     repository: str
     top: str
     manifests: dict[str, bytes] = field(default_factory=dict)
     blobs: dict[str, int] = field(default_factory=dict)
+    images: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def length(self) -> int:
-        """Bytes that its archive will have."""
-        documents = [len(body) for body in (*self.manifests.values(), _OCI_LAYOUT, self.index)]
-        return sum(_BLOCK + _padded(size) for size in (*documents, *self.blobs.values())) + 2 * _BLOCK
+    def archive(self) -> PushedArchive:
+        """The archive of all of it as it was pushed."""
+        documents = {"oci-layout": _OCI_LAYOUT, "index.json": self._index}
+        documents |= {blob_name(digest): body for digest, body in self.manifests.items()}
+        return PushedArchive(self.repository, documents, self.blobs)
 
     @property
-    def index(self) -> bytes:
+    def _index(self) -> bytes:
         """The layout's own list, which names the manifest on top."""
         body = self.manifests[self.top]
         kind = json.loads(body).get("mediaType")
@@ -103,29 +135,44 @@ def _enter(image: PushedImage, manifest: dict[str, Any]) -> list[str]:
                 "A layer of this image is not in the registry but at another address (a foreign layer). Build the "
                 "image from a base that may be distributed, and push it again.",
             )
-        image.blobs[_digest(entry)] = _size(entry)
+        digest, size = sized_digest(entry)
+        image.blobs[digest] = size
+    image.images.append(manifest)
     return []
 
 
-def write(remote: Remote, image: PushedImage, file: Writable) -> str:
-    """Writes the archive, `image.length` bytes, as its blobs come; the archive's sha256.
+def write(remote: Remote, archive: PushedArchive, file: Writable, *, blobs: BlobStore) -> str:
+    """Writes the archive, `archive.length` bytes, as its blobs come; the archive's sha256.
 
     Raises:
         RegistryAway, RegistryLies: a blob does not come, or is another; what was written is worth nothing.
+        NotStored: the same of a blob that was stored here.
     """
     out = _Hashed(file)
-    documents = {"oci-layout": _OCI_LAYOUT, "index.json": image.index}
-    documents |= {_name(digest): body for digest, body in image.manifests.items()}
-    for name, body in documents.items():
-        out.write(_header(name, len(body)))
-        out.write(body)
-        out.write(bytes(_padded(len(body)) - len(body)))
-    for digest, size in image.blobs.items():
-        out.write(_header(_name(digest), size))
-        remote.blob(image.repository, digest, size, out.write)
-        out.write(bytes(_padded(size) - size))
+    for name, body in archive.documents.items():
+        with out.member(name, len(body)):
+            out.write(body)
+    for digest, size in archive.fetched.items():
+        with out.member(blob_name(digest), size):
+            remote.blob(archive.repository, digest, size, out.write)
+    for digest, size in archive.stored.items():
+        with out.member(blob_name(digest), size):
+            for piece in _pieces(blobs, digest, size):
+                out.write(piece)
     out.write(bytes(2 * _BLOCK))
     return out.sha256.hexdigest()
+
+
+def _pieces(blobs: BlobStore, digest: str, size: int) -> Iterator[Piece]:
+    count = 0
+    try:
+        for piece in blobs.read(digest):
+            count += len(piece)
+            yield piece
+    except (FileNotFoundError, BlobsAway, BlobDamaged) as error:
+        raise NotStored(f"{digest}: {error}") from None
+    if count != size:
+        raise NotStored(f"{digest} has {count:,} bytes, and not {size:,}")
 
 
 class _Hashed:
@@ -135,7 +182,16 @@ class _Hashed:
         self._file = file
         self.sha256 = hashlib.sha256()
 
-    def write(self, data: bytes) -> None:
+    @contextmanager
+    def member(self, name: str, size: int) -> Iterator[None]:
+        """Of an archive: the block writes its `size` bytes."""
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = size, 0o644
+        self.write(entry.tobuf(tarfile.GNU_FORMAT))
+        yield
+        self.write(bytes(_padded(size) - size))
+
+    def write(self, data: Piece) -> None:
         """Writes all of it."""
         self.sha256.update(data)
         view = memoryview(data)
@@ -166,11 +222,16 @@ def _digest(entry: dict[str, Any]) -> str:
     return digest
 
 
-def _size(entry: dict[str, Any]) -> int:
+def sized_digest(entry: dict[str, Any]) -> tuple[str, int]:
+    """The digest and the size of a blob that a manifest names.
+
+    Raises:
+        NotTaken: it names none.
+    """
     size = entry.get("size")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _MOST_BYTES:
         raise _odd()
-    return size
+    return _digest(entry), size
 
 
 def _odd() -> NotTaken:
@@ -190,14 +251,9 @@ def _for_us(entry: dict[str, Any]) -> bool:
     return (platform.get("os", "linux"), platform["architecture"]) == ("linux", "amd64")
 
 
-def _name(digest: str) -> str:
+def blob_name(digest: str) -> str:
+    """Where a blob lies in an archive."""
     return f"blobs/sha256/{digest.removeprefix('sha256:')}"
-
-
-def _header(name: str, size: int) -> bytes:
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = size, 0o644
-    return entry.tobuf(tarfile.GNU_FORMAT)
 
 
 def _padded(size: int) -> int:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 import httpx
 
@@ -14,7 +15,7 @@ from server.settings import Settings
 MOST_MANIFEST = 4 * 2**20
 _PAGE = 100
 _MOST_PAGES = 1000
-_CHUNK = 2**20
+_CATALOG = Grant("registry", "catalog", ("*",))
 _SLOWEST = 256 * 2**10  # bytes a second, over all of a blob
 _PATIENCE = httpx.Timeout(30.0, connect=5.0)
 _ACCEPTED = (
@@ -37,11 +38,14 @@ class RegistryLies(Exception):
 class Remote:
     """The registry at `settings.registry_inside`, or where people push, asked as the platform itself.
 
-    Nothing follows a redirect: the registry has to give its bytes itself.
+    Nothing follows a redirect: the registry has to give its bytes itself. A blob has `grace` seconds and those that
+    it takes at 256 KiB/s.
     """
 
-    def __init__(self, settings: Settings, *, timeout: httpx.Timeout = _PATIENCE) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, *, timeout: httpx.Timeout = _PATIENCE, grace: float = 60.0
+    ) -> None:
+        self._settings, self._grace = settings, grace
         base = settings.registry_inside or settings.registry_url or ""
         self._http = httpx.Client(base_url=base, timeout=timeout, follow_redirects=False, trust_env=False)
 
@@ -85,38 +89,57 @@ class Remote:
         except httpx.HTTPError:
             return False
 
-    def tagged(self) -> Iterator[tuple[str, str, str]]:
-        """Every repository's tags, each with the digest of its manifest.
+    def tagged(self, *, most: int) -> Iterator[tuple[str, str, str]]:
+        """Every repository's tags, each with the digest of its manifest, or none where that is gone.
+
+        Of each team `most` repositories and tags together are looked at, so that no team's are in the way of the
+        next one's.
 
         Raises:
             RegistryAway: it does not answer.
         """
-        for repository in self._names("/v2/_catalog", "repositories", Grant("registry", "catalog", ("*",))):
-            grant = Grant("repository", repository, ("pull",))
-            for tag in self._names(f"/v2/{repository}/tags/list", "tags", grant):
+        team, left, last = "", most, ""
+        for _ in range(_MOST_PAGES):
+            page, more = self._page("/v2/_catalog", "repositories", _CATALOG, last)
+            for last in page:
+                if last.partition("/")[0] != team:
+                    team, left = last.partition("/")[0], most
+                left -= 1
+                for told in islice(self._tags_of(last), left):
+                    left -= 1
+                    yield told
+                if left <= 0:
+                    last = f"{team}0"  # comes right behind all TEAM/…, for '0' follows '/'
+                    more = True
+                    break
+            if not more or not page:
+                return
+
+    def _tags_of(self, repository: str) -> Iterator[tuple[str, str, str]]:
+        grant, last, more = Grant("repository", repository, ("pull",)), "", True
+        while more:
+            page, more = self._page(f"/v2/{repository}/tags/list", "tags", grant, last)
+            for tag in page:
                 path, headers = f"/v2/{repository}/manifests/{tag}", {"Accept": ", ".join(_ACCEPTED)}
                 with self._said():
                     answer = self._http.head(path, headers=headers | self._bearer(grant))
-                if answer.status_code == httpx.codes.OK:
-                    yield repository, tag, answer.headers.get("Docker-Content-Digest", "")
+                yield repository, tag, answer.headers.get("Docker-Content-Digest", "")
+            more = more and bool(page) and page[-1] != last
+            last = page[-1] if page else ""
 
-    def _names(self, path: str, key: str, grant: Grant) -> Iterator[str]:
-        last = ""
-        for _ in range(_MOST_PAGES):
-            with self._said():
-                answer = self._http.get(path, params={"n": _PAGE, "last": last}, headers=self._bearer(grant))
-            if answer.status_code == httpx.codes.NOT_FOUND:
-                return
-            if answer.status_code != httpx.codes.OK:
-                raise RegistryAway(f"it answers {answer.status_code} to {path}")
-            try:
-                found = [name for name in json.loads(answer.content)[key] or () if isinstance(name, str)]
-            except (ValueError, KeyError, TypeError):
-                raise RegistryAway(f"it answers no list to {path}") from None
-            yield from found
-            if "Link" not in answer.headers or not found or found[-1] == last:
-                return
-            last = found[-1]
+    def _page(self, path: str, key: str, grant: Grant, last: str) -> tuple[list[str], bool]:
+        """The names that follow `last`, a hundred at most, and whether more follow."""
+        with self._said():
+            answer = self._http.get(path, params={"n": _PAGE, "last": last}, headers=self._bearer(grant))
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return [], False
+        if answer.status_code != httpx.codes.OK:
+            raise RegistryAway(f"it answers {answer.status_code} to {path}")
+        try:
+            found = [name for name in json.loads(answer.content)[key] or () if isinstance(name, str)]
+        except (ValueError, KeyError, TypeError):
+            raise RegistryAway(f"it answers no list to {path}") from None
+        return found, "Link" in answer.headers
 
     @contextmanager
     def _asked(
@@ -142,8 +165,10 @@ class Remote:
         size: int | None,
     ) -> None:
         found, count = hashlib.sha256(), 0
-        ends = time.monotonic() + 60 + most / _SLOWEST
-        for chunk in answer.iter_raw(_CHUNK):
+        ends = time.monotonic() + self._grace + most / _SLOWEST
+        for (
+            chunk
+        ) in answer.iter_raw():  # as they come: a larger piece would be waited for, however long it takes
             count += len(chunk)
             if count > most:
                 raise RegistryLies(f"{digest} has more than {most:,} bytes")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Self
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from server.teams.membership import is_member
 from server.teams.models import Team
 from server.teams.service import require_part
 from server.uploads.models import Upload
-from server.uploads.service import LASTS, UNFINISHED_PER_TEAM
+from server.uploads.service import LASTS, UNFINISHED_PER_TEAM, reject
 
 MOST_SCOPES = 8
 """What one token is asked for at most: its own repository, and one that layers are mounted from."""
@@ -40,6 +41,11 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _LONGEST_NAME = 100
 _UNKNOWN_SHA256 = "0" * 64  # until the archive is made
 _OPEN = (UploadStatus.RECEIVING, UploadStatus.CHECKING)
+_SAID = timedelta(hours=1)  # as often as the registry is looked through
+_FULL = (
+    f"The team has {UNFINISHED_PER_TEAM} pushes and uploads that are not fetched and checked yet, as many as it may. "
+    "Push again when one of them is through."
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,9 @@ def grants(session: Session, user: User, scopes: Sequence[str]) -> list[Grant]:
     """What of `scopes`, each TYPE:NAME:ACTIONS, this person may do; the rest is left out, as the protocol wants it.
 
     A member may pull from the team's own repositories, and push to them as far as they may upload.
+
+    Raises:
+        NotNow: it would be a push, and as many of the team's wait as may.
     """
     granted = [_grant(session, user, scope) for scope in scopes]
     return [grant for grant in granted if grant is not None and grant.actions]
@@ -133,7 +142,10 @@ def _grant(session: Session, user: User, scope: str) -> Grant | None:
     if team.merged_into is not None:
         return None
     may = ("pull", "push") if _may_push(session, user, team) else ("pull",)
-    return Grant("repository", name, tuple(action for action in may if action in wanted.split(",")))
+    actions = tuple(action for action in may if action in wanted.split(","))
+    if "push" in actions and _is_full(session, team.id):
+        raise NotNow(ErrorCode.TOO_MANY_UPLOADS, _FULL, seconds=60)
+    return Grant("repository", name, actions)
 
 
 def _may_push(session: Session, user: User, team: Team) -> bool:
@@ -152,23 +164,29 @@ def note(session: Session, pushed: Pushed, *, found: bool = False) -> Upload | N
 
     Of one name the newest upload is what was pushed under it last, so the same manifest under another name becomes an
     upload too, and being told twice changes nothing. `found`: somebody looked into the registry and does not know
-    when it was pushed, so what was refused before stays refused. A team that has as many unfinished uploads as it may
-    is waited for: the next look finds the push again.
+    when it was pushed, so what was refused before stays refused.
+
+    Of a team of which as many pushes and uploads wait as may, no more are taken: such an upload is REJECTED with a
+    sentence, a few in an hour, and a look into the registry takes it up once there is room.
     """
     team = session.scalar(
         select(Team).where(Team.id == pushed.repository.team_id).with_for_update(key_share=True)
     )
     if team is None or team.merged_into is not None or team.disqualified is not None or team.waits:
         return None
-    if _known(session, pushed, found=found) or _unfinished(session, team.id) >= UNFINISHED_PER_TEAM:
+    if _known(session, pushed, found=found):
+        return None
+    full = _is_full(session, team.id)
+    if full and (found or _was_said(session, team.id)):
         return None
     account = session.get(Account, pushed.by) if pushed.by is not None else None
-    by = account.id if account is not None else None
+    by = account.id if account is not None and account.erased_at is None else None
     upload = Upload(
         team_id=team.id,
         user_id=by,
         filename=pushed.name,
         pushed=pushed.what,
+        pushed_to=team.id,
         sha256=_UNKNOWN_SHA256,
         length=1,
         expires_at=func.now() + LASTS,
@@ -177,6 +195,8 @@ def note(session: Session, pushed: Pushed, *, found: bool = False) -> Upload | N
     session.flush()
     session.refresh(upload)
     moves.begin(session, "upload", upload.id, upload.status, actor=f"user:{by}" if by else events.PLATFORM)
+    if full:
+        reject(session, upload, code=ErrorCode.TOO_MANY_UPLOADS, message=_FULL)
     return upload
 
 
@@ -195,13 +215,24 @@ def _known(session: Session, pushed: Pushed, *, found: bool) -> bool:
         Upload.team_id == team_id, Upload.filename == pushed.name, Upload.pushed.is_not(None)
     )
     if found:
-        return session.scalar(named.where(Upload.pushed == pushed.what).limit(1)) is not None
+        taken = Upload.code.is_distinct_from(ErrorCode.TOO_MANY_UPLOADS)
+        return session.scalar(named.where(Upload.pushed == pushed.what, taken).limit(1)) is not None
     newest = session.scalar(named.order_by(Upload.id.desc()).limit(1))
     if newest is None or newest.pushed != pushed.what:
         return False
     return newest.status in _OPEN or image_there(session, team_id, pushed.what) is not None
 
 
-def _unfinished(session: Session, team_id: TeamId) -> int:
+def _is_full(session: Session, team_id: TeamId) -> bool:
     open_ = select(func.count()).where(Upload.team_id == team_id, Upload.status.in_(_OPEN))
-    return session.scalar(open_) or 0
+    return (session.scalar(open_) or 0) >= UNFINISHED_PER_TEAM
+
+
+def _was_said(session: Session, team_id: TeamId) -> bool:
+    """Whether the team was told often enough of late that it has too many: each time is a row."""
+    told = select(func.count()).where(
+        Upload.team_id == team_id,
+        Upload.code == ErrorCode.TOO_MANY_UPLOADS,
+        Upload.created_at > func.now() - _SAID,
+    )
+    return (session.scalar(told) or 0) >= UNFINISHED_PER_TEAM

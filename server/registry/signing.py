@@ -22,6 +22,8 @@ from joserfc.jwk import ECKey
 from server.settings import Settings
 
 ISSUER = "proctor"
+SERVICE = "proctor"
+"""What the registry calls itself in its challenge; the tokens are for that."""
 LASTS = 300
 """Seconds for which a token works: as long as whoever loses the right to push keeps it at most."""
 OURS = "proctor"
@@ -50,7 +52,7 @@ def sign(settings: Settings, subject: str, grants: Sequence[Grant]) -> str:
     claims = {
         "iss": ISSUER,
         "sub": subject,
-        "aud": settings.registry_host,
+        "aud": SERVICE,
         "exp": now + LASTS,
         "nbf": now - 10,
         "iat": now,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.problems import ErrorCode
@@ -22,25 +22,41 @@ from server.uploads.turns import require_room
 
 LEASE = timedelta(minutes=10)
 PAUSE = timedelta(minutes=1)
+_LOCK = 0x70726F66657463  # any number: all who choose a push ask for the same
+_WAITS = and_(
+    Upload.status == UploadStatus.RECEIVING,
+    Upload.pushed.is_not(None),
+    Upload.expires_at > func.now(),
+    or_(Upload.check_lease_until.is_(None), Upload.check_lease_until < func.now()),
+    or_(Upload.check_not_before.is_(None), Upload.check_not_before <= func.now()),
+)
 
 
 def claim(session: Session) -> Upload | None:
-    """The pushed upload that has waited longest, leased for ten minutes; None if none waits. The caller commits."""
+    """The push whose turn it is, leased for ten minutes; None if none waits. The caller commits at once.
+
+    It is one of the team of which none was fetched for the longest time, so that many pushes of one team delay
+    another's by one; of that team's the one that has waited longest. One worker chooses at a time, so that two do not
+    both choose without the other.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    served = (
+        select(Upload.team_id, func.max(Upload.fetch_began_at).label("at"))
+        .where(Upload.pushed.is_not(None), Upload.team_id.in_(select(Upload.team_id).where(_WAITS)))
+        .group_by(Upload.team_id)
+        .subquery()
+    )
     upload = session.scalar(
         select(Upload)
-        .where(
-            Upload.status == UploadStatus.RECEIVING,
-            Upload.pushed.is_not(None),
-            Upload.expires_at > func.now(),
-            or_(Upload.check_lease_until.is_(None), Upload.check_lease_until < func.now()),
-            or_(Upload.check_not_before.is_(None), Upload.check_not_before <= func.now()),
-        )
-        .order_by(Upload.check_not_before.nulls_first(), Upload.id)
+        .join(served, served.c.team_id == Upload.team_id)
+        .where(_WAITS)
+        .order_by(served.c.at.nulls_first(), Upload.check_not_before.nulls_first(), Upload.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=Upload, skip_locked=True)
     )
     if upload is not None:
         upload.check_claim_no += 1
+        upload.fetch_began_at = func.clock_timestamp()
         upload.check_lease_until = func.now() + LEASE
         session.flush()
         session.refresh(upload)
@@ -78,9 +94,8 @@ def came(session: Session, upload: Upload, *, length: int, sha256: str) -> None:
     held = _held(session, upload)
     held.length = held.offset = length
     held.sha256 = sha256
-    held.check_lease_until = held.check_not_before = None
     held.check_claim_no += 1
-    held.code = held.message = None
+    _let_go(held)
     held.move_to(session, UploadStatus.CHECKING, actor=events.PLATFORM)
 
 
@@ -94,8 +109,7 @@ def known(session: Session, upload: Upload) -> str | None:
     image = image_there(session, held.team_id, held.pushed or "")
     if image is not None:
         held.image = image
-        held.check_lease_until = held.check_not_before = None
-        held.code = held.message = None
+        _let_go(held)
         held.move_to(session, UploadStatus.CHECKING, actor=events.PLATFORM)
         held.move_to(session, UploadStatus.READY, actor=events.PLATFORM, why=image)
     return image
@@ -120,15 +134,16 @@ def refuse(session: Session, upload: Upload, code: str, why: str, *, uploads: Pa
         Conflict: another worker took the upload.
     """
     held = _held(session, upload)
+    _let_go(held)
     reject(session, held, code=code, message=why)
     path = upload_path(uploads, held.id)
     after_commit(session, lambda: path.unlink(missing_ok=True))
 
 
 def is_awaited(session: Session, upload: Upload) -> bool:
-    """Whether the same manifest still has to be fetched for another push of the team, such as one under another tag."""
+    """Whether the same manifest is still to be fetched from the same name, as for a push under another tag."""
     others = select(Upload.id).where(
-        Upload.team_id == upload.team_id,
+        Upload.pushed_to == upload.pushed_to,
         Upload.pushed == upload.pushed,
         Upload.id != upload.id,
         Upload.status == UploadStatus.RECEIVING,
@@ -140,7 +155,15 @@ def is_awaited(session: Session, upload: Upload) -> bool:
 def source(upload: Upload) -> tuple[Repository, str]:
     """The repository of a pushed upload, and its manifest's digest."""
     name, _, digest = (upload.pushed or "").rpartition("@")
-    return Repository(upload.team_id, name), digest
+    return Repository(upload.pushed_to or upload.team_id, name), digest
+
+
+def _let_go(held: Upload) -> None:
+    """Nothing is to be fetched for it any more. Where whoever pushed it was erased meanwhile, it loses its name."""
+    held.check_lease_until = held.check_not_before = None
+    held.code = held.message = None
+    if held.filename is None:
+        held.pushed = None
 
 
 def _held(session: Session, upload: Upload) -> Upload:

@@ -22,7 +22,8 @@ class Upload(Created, Base):
     """One archive on its way in. The first `offset` bytes of its file are on the disk for good.
 
     `pushed`: NAME@DIGEST of the manifest that was pushed to the registry, of which a score worker makes the archive;
-    its `length` and `sha256` are known once that has been done.
+    its `length` and `sha256` are known once that has been done. `pushed_to`: the team under whose id it lies there,
+    which may have been merged into this one since.
     """
 
     __tablename__ = "uploads"
@@ -37,6 +38,8 @@ class Upload(Created, Base):
     user_id: Mapped[UserId | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     filename: Mapped[str | None]
     pushed: Mapped[str | None] = mapped_column(default=None)
+    pushed_to: Mapped[TeamId | None] = mapped_column(ForeignKey("teams.id"), default=None)
+    fetch_began_at: Mapped[datetime | None] = mapped_column(default=None)  # for the last time
     sha256: Mapped[str]
     length: Mapped[int] = mapped_column(BigInteger)
     offset: Mapped[int] = mapped_column("offset_bytes", BigInteger, default=0, server_default="0")

@@ -35,6 +35,10 @@ UNFINISHED_PER_TEAM = 8
 LASTS = timedelta(hours=24)  # since the last byte
 LASTS_IN_ALL = timedelta(days=7)  # however often a byte comes
 _OVER = "No byte came for a day, or it was not complete after a week. Begin a new upload."
+_NOT_FETCHED = (
+    "For a day this could not be fetched from the registry, which is not your image's fault. Push it again, and tell "
+    "the organizers if it stays."
+)
 
 
 @dataclass(frozen=True)
@@ -276,7 +280,8 @@ def expire_uploads(session: Session, *, uploads: Path) -> int:
         .with_for_update(skip_locked=True)
     ).all()
     for upload in over:
-        reject(session, upload, code="upload_expired", message=_OVER)
+        message = _OVER if upload.pushed is None else _NOT_FETCHED
+        reject(session, upload, code="upload_expired", message=message)
         after_commit(session, partial(upload_path(uploads, upload.id).unlink, missing_ok=True))
     return len(over)
 

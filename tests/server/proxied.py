@@ -32,6 +32,12 @@ http {{
 """
 
 
+_UNCOMMENTED = {
+    f"\t# {line}\n": f"\t{line}\n"
+    for line in ("request_body /v2/* {", "}", "reverse_proxy /v2/* 127.0.0.1:5000")
+} | {"\t#\tmax_size": "\t\tmax_size"}
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of this machine that nobody listens on."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
@@ -69,9 +75,9 @@ class Front:
         return httpx.Client(base_url=f"{self.url}{path}", transport=wire, headers=headers, timeout=30)
 
     @contextmanager
-    def running(self, server: str) -> Iterator["Front"]:
-        """The proxy at work, before the server at the address `server`."""
-        command = self._nginx(server) if self.proxy == "nginx" else self._caddy(server)
+    def running(self, server: str, registry: str | None = None) -> Iterator["Front"]:
+        """The proxy at work, before the server at the address `server`, and the registry at `registry`."""
+        command = self._nginx(server, registry) if self.proxy == "nginx" else self._caddy(server, registry)
         home = {"HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder), "PATH": PATH}
         with (self.folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=home, stdout=log, stderr=log)
@@ -93,7 +99,7 @@ class Front:
                 return
         raise AssertionError((self.folder / "log").read_text())
 
-    def _nginx(self, server: str) -> list[str]:
+    def _nginx(self, server: str, registry: str | None) -> list[str]:
         example = _replaced(
             "nginx.conf",
             {
@@ -107,8 +113,13 @@ class Front:
                 "/etc/letsencrypt/live/challenge.example/fullchain.pem": str(self.folder / "front.pem"),
                 "/etc/letsencrypt/live/challenge.example/privkey.pem": str(self.folder / "front.key"),
                 "/var/log/nginx/proctor.log": str(self.folder / "access.log"),
-            },
+            }
+            | ({"# include snippets/registry.conf;": "include registry.conf;"} if registry else {}),
         )
+        if registry:
+            (self.folder / "registry.conf").write_text(
+                _replaced("registry.conf", {"127.0.0.1:5000": registry})
+            )
         (self.folder / "site.conf").write_text(example)
         user = "user root;" if os.getuid() == 0 else ""
         (self.folder / "nginx.conf").write_text(_NGINX.format(user=user))
@@ -116,14 +127,15 @@ class Front:
         assert program is not None, "scripts/proxies installs nginx"
         return [program, "-p", str(self.folder), "-c", "nginx.conf", "-e", "stderr"]
 
-    def _caddy(self, server: str) -> list[str]:
+    def _caddy(self, server: str, registry: str | None) -> list[str]:
         tls = f"\ttls {self.folder / 'front.pem'} {self.folder / 'front.key'}\n"
         example = _replaced(
             "Caddyfile",
             {
                 "\nchallenge.example {\n": f"\n127.0.0.1:{self.https} {{\n\tbind 127.0.0.1\n{tls}",
                 "reverse_proxy 127.0.0.1:8426 {": f"reverse_proxy {server} {{",
-            },
+            }
+            | (_UNCOMMENTED | {"127.0.0.1:5000": registry} if registry else {}),
         )
         options = f"{{\n\tadmin off\n\thttp_port {self.http}\n\thttps_port {self.https}\n}}\n"
         (self.folder / "Caddyfile").write_text(options + example)

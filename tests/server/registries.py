@@ -1,15 +1,18 @@
 """Debian's container registry, before which the server stands as the authority of its tokens; and what pushes."""
 
 import json
+import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +23,8 @@ from server.settings import Settings
 from tests.server.conftest import serving
 from tests.server.proxied import free_ports
 
+ROOT = Path(__file__).parents[2]
+EXAMPLE = "https://challenge.example"
 SECRET = "the secret of the registry of these tests"
 
 
@@ -70,12 +75,22 @@ def hub(settings: Settings, folder: Path, *, tells: bool = True) -> Iterator[Hub
 
 
 @contextmanager
-def registry(folder: Path, port: int, server: str, *, tells: bool = True) -> Iterator[None]:
-    """The registry alone, at `port`, of a server that has the key of `folder`."""
-    config = folder / "config.yml"
-    config.write_text(json.dumps(_config(folder, port, server, tells=tells)))
+def registry(
+    folder: Path,
+    port: int,
+    server: str,
+    *,
+    tells: bool = True,
+    config: Mapping[str, object] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """The registry alone, at `port`, of a server with the key of `folder`; as documented, or of `config` and `env`."""
+    file = folder / "config.yml"
+    file.write_text(json.dumps(config or of_docs(folder, port, server, tells=tells)))
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            ["docker-registry", "serve", file], stdout=log, stderr=log, env=os.environ | dict(env or {})
+        )
     try:
         _wait_for(f"127.0.0.1:{port}")
         yield
@@ -95,35 +110,41 @@ def _wait_for(host: str) -> None:
             time.sleep(0.05)
 
 
-def _config(folder: Path, port: int, server: str, *, tells: bool) -> dict[str, object]:
-    """As docs/operations.md has it; JSON is YAML."""
-    endpoint = {
-        "name": "proctor",
-        "url": f"{server}/api/v1/registry/events",
-        "headers": {"Authorization": [f"Bearer {SECRET}"]},
-        "timeout": "5s",
-        "threshold": 5,
-        "backoff": "1s",
+def of_docs(folder: Path, port: int, server: str, *, tells: bool = True) -> dict[str, Any]:
+    """What docs/operations.md shows, with the addresses, paths and secrets of these tests."""
+    text = (ROOT / "docs" / "operations.md").read_text().partition("## A registry\n")[2]
+    config: dict[str, Any] = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
+    config["log"] = {"level": "warn"}
+    config["storage"]["filesystem"]["rootdirectory"] = str(folder / "store")
+    config["http"] = {"addr": f"127.0.0.1:{port}", "secret": "x" * 32}
+    token, (endpoint,) = config["auth"]["token"], config["notifications"]["endpoints"]
+    token["realm"] = token["realm"].replace(EXAMPLE, server)
+    token["rootcertbundle"] = str(folder / "registry.crt")
+    endpoint["url"] = endpoint["url"].replace(EXAMPLE, server)
+    endpoint["headers"]["Authorization"] = [f"Bearer {SECRET}"]
+    endpoint["backoff"] = "1s"
+    if not tells:
+        config["notifications"]["endpoints"] = []
+    return config
+
+
+def of_compose(folder: Path, port: int, server: str) -> dict[str, str]:
+    """The environment that compose.yaml gives it, with the addresses, paths and secrets of these tests."""
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["registry"]
+    changed = {
+        "${PROCTOR_REGISTRY_SECRET:-}": SECRET,
+        "${PROCTOR_PUBLIC_URL:-}": server,
+        "http://server:8426": server,
+        "/var/lib/registry": str(folder / "store"),
+        "/run/registry.crt": str(folder / "registry.crt"),
+        ":5000": f"127.0.0.1:{port}",
+        "backoff: 10s": "backoff: 1s",
     }
-    return {
-        "version": "0.1",
-        "log": {"level": "warn"},
-        "storage": {
-            "filesystem": {"rootdirectory": str(folder / "store")},
-            "delete": {"enabled": True},
-            "redirect": {"disable": True},
-        },
-        "http": {"addr": f"127.0.0.1:{port}", "secret": "x" * 32},
-        "auth": {
-            "token": {
-                "realm": f"{server}/api/v1/registry/token",
-                "service": f"127.0.0.1:{port}",
-                "issuer": "proctor",
-                "rootcertbundle": str(folder / "registry.crt"),
-            }
-        },
-        "notifications": {"endpoints": [endpoint] if tells else []},
-    }
+    told = dict(service["environment"])
+    for old, new in changed.items():
+        assert any(old in value for value in told.values()), old
+        told = {name: value.replace(old, new) for name, value in told.items()}
+    return told
 
 
 def key_in(folder: Path) -> Path:

@@ -15,14 +15,18 @@ import httpx
 import pytest
 
 from server.app import create_app
+from server.database import SessionFactory
 from server.settings import Settings
 from server.uploads.receive import BUFFER
+from tests.sandbox.archives import legacy, pack, tar
 from tests.server.conftest import Person, Tus, serving
 from tests.server.lab import Entrant, Lab
-from tests.server.proxied import PROXIES, Front, free_ports
+from tests.server.proxied import EXAMPLES, PROXIES, Front, free_ports
+from tests.server.registries import key_in, registry, run
 from tests.server.test_forms import sign_in
 from tests.server.test_live import begin, end, stream
 from tests.server.test_token_uses import seen
+from worker.score.pushes import find_pushed, take_pushed
 
 MIB = 2**20
 FORGED = "203.0.113.9"
@@ -180,6 +184,52 @@ def test_a_header_from_elsewhere_is_not_believed(
         sent = {"Authorization": f"Bearer {made['token']}", "X-Forwarded-For": FORGED}
         assert http.get("/me", headers=sent).status_code == 200
     assert seen(ada.http, "/tokens", made["id"])["network"] == "127.9.8.0/24"
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_images_are_pushed_through_it_to_a_registry_beside_the_server(
+    proxy: str, settings: Settings, tmp_path: Path, captain: Person, team_id: str, sessions: SessionFactory
+) -> None:
+    """One host for both: what begins with /v2/ is the registry's."""
+    front, (port,) = Front.of(tmp_path, proxy), free_ports(1)
+    told = {"public_url": front.url, "registry_url": front.url, "registry_inside": f"http://127.0.0.1:{port}"}
+    told |= {"registry_key": key_in(tmp_path)}
+    own = settings.model_copy(update=told)
+    archive = tmp_path / "image.tar"
+    archive.write_bytes(pack(legacy(tar(("app/weights", os.urandom(9 * MIB))))))
+    token = captain.http.post("/tokens", json={"name": "push", "scopes": ["read", "submit"]}).json()["token"]
+    with (
+        serving(create_app(own)) as server,
+        registry(tmp_path, port, front.url, tells=False),
+        front.running(server.removeprefix("http://"), f"127.0.0.1:{port}"),
+    ):
+        trusted = ("env", f"SSL_CERT_FILE={tmp_path / 'front.pem'}", "skopeo", "--insecure-policy", "copy")
+        name = f"docker://{front.url.removeprefix('https://')}/{team_id}/model:v1"
+        pushed = run(*trusted, "--dest-creds", f"Ada:{token}", f"docker-archive:{archive}", name)
+        assert pushed.returncode == 0, pushed.stderr
+        assert find_pushed(sessions, own) == 1
+        take_pushed(sessions, own)
+        (shown,) = captain.http.get(f"/teams/{team_id}/uploads").json()
+        assert (shown["status"], shown["message"]) == ("checking", None)
+        with front.client() as http:
+            assert http.get("/api/v1/challenges").status_code == 200
+
+
+def test_a_layer_that_no_image_may_have_is_refused_in_the_words_of_registries(tmp_path: Path) -> None:
+    front, (port,) = Front.of(tmp_path, "nginx"), free_ports(1)
+    with front.running("127.0.0.1:9", f"127.0.0.1:{port}"), front.client() as http:
+        huge = f"PATCH /v2/team/model/blobs/uploads/1 HTTP/1.1\r\nHost: x\r\nContent-Length: {48 * 2**30 + 1}\r\n\r\n"
+        wire = socket.create_connection(("127.0.0.1", front.https), 10)
+        with front.trust.wrap_socket(wire, server_hostname="127.0.0.1") as encrypted:
+            encrypted.sendall(huge.encode())
+            heard = encrypted.recv(65536)
+            assert heard.startswith(b"HTTP/1.1 413")
+            assert b'"code": "SIZE_INVALID"' in heard
+        away = http.get("/v2/")
+        assert (away.status_code, away.json()["errors"][0]["code"]) == (503, "UNAVAILABLE")
+    limit = Settings.model_fields["upload_limit"].default
+    assert f"client_max_body_size {limit // 2**30}g;" in (EXAMPLES / "registry.conf").read_text()
+    assert f"max_size {limit}\n" in (EXAMPLES / "Caddyfile").read_text()
 
 
 def test_a_server_that_is_down_is_said_as_the_server_would(alone: Front) -> None:

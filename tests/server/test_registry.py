@@ -1,5 +1,7 @@
 """Pushing to a real registry: who may, and the image that comes of it."""
 
+import base64
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,12 +10,14 @@ from uuid import UUID
 
 import httpx
 import pytest
+from joserfc import jwt
 from sqlalchemy import update
 
 from contract.statuses import UploadStatus
 from server.accounts.models import TokenKind
 from server.accounts.tokens import issue
 from server.database import SessionFactory, unit_of_work
+from server.registry.signing import LASTS, Grant, _read, sign
 from server.settings import Settings
 from server.teams.models import Team
 from server.uploads.models import Upload
@@ -189,6 +193,24 @@ def test_what_a_token_lets_its_bearer_do(
     with unit_of_work(sessions) as session:
         session.get_one(Team, UUID(team_id)).disqualified = "It copied."
     assert may(token("read", "submit")) == {"pull"}
+
+
+def test_a_token_that_the_registry_knows_has_run_out_pushes_nothing(registry: Hub, team_id: str) -> None:
+    """A long push outlasts its token; docker then asks the server for another one, which asks who it is again."""
+    name = f"{team_id}/model"
+    good = sign(registry.settings, "somebody", [Grant("repository", name, ("pull", "push"))])
+    key, certificate = _read(registry.settings.registry_key, 0)  # type: ignore[arg-type]
+    claims = json.loads(base64.urlsafe_b64decode(good.split(".")[1] + "=="))
+    over = claims | {"exp": claims["exp"] - LASTS - 300, "nbf": claims["nbf"] - LASTS - 300}
+    header = {"alg": "ES256", "typ": "JWT", "x5c": [certificate]}
+    stale = jwt.encode(header, over, key, algorithms=["ES256"])
+    with httpx.Client(base_url=f"http://{registry.host}/v2/{name}") as http:
+
+        def begins(token: str) -> int:
+            bearer = {"Authorization": f"Bearer {token}"}
+            return http.post("/blobs/uploads/", headers=bearer).status_code
+
+        assert (begins(good), begins(stale), begins(good[:-4])) == (202, 401, 401)
 
 
 def test_only_the_registry_tells_of_pushes(registry: Hub, captain: Person, team_id: str) -> None:

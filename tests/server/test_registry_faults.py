@@ -1,20 +1,28 @@
 """A registry that gives something else than was pushed: a sentence for the team, and never an image."""
 
-import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import func, update
 
-from contract.ids import TeamId
+from contract.ids import TeamId, UserId
+from contract.statuses import UploadStatus
 from server.database import SessionFactory, unit_of_work
+from server.registry.remote import Remote
 from server.registry.service import Pushed, Repository, note
 from server.settings import Settings
+from server.uploads.models import Upload
+from server.uploads.service import expire_uploads
 from tests.sandbox.archives import LAYER, config, digest
 from tests.server.conftest import Person
 from tests.server.registries import key_in
@@ -23,6 +31,13 @@ from worker.score.pushes import take_pushed
 
 Answer = tuple[int, dict[str, str], bytes]
 _CONFIG = config(LAYER)
+
+
+class Trickle(bytes):
+    """Bytes that come one by one, with pauses in between."""
+
+
+PAUSE = 0.02
 
 
 def _descriptor(data: bytes, **more: Any) -> dict[str, Any]:
@@ -34,21 +49,52 @@ def _manifest(**changes: Any) -> bytes:
     return json.dumps(content | changes).encode()
 
 
+class Registry:
+    """A registry that gives what it is told to, and a score worker with little patience for it."""
+
+    def __init__(self, settings: Settings, sessions: SessionFactory, captain: Person, team_id: str) -> None:
+        self.served: dict[str, Answer] = {}
+        self._settings, self._sessions = settings, sessions
+        self._captain, self._team = captain, team_id
+
+    def __call__(
+        self, manifest: bytes, layer: Answer = (200, {}, LAYER), also: bytes = b"", *, checked: bool = False
+    ) -> dict[str, Any]:
+        """What a push shows of this manifest, where `layer` is the answer to who asks for the layer."""
+        with unit_of_work(self._sessions) as session:
+            repository = Repository(TeamId(UUID(self._team)), "model")
+            assert note(session, Pushed(repository, "v1", digest(manifest))) is not None
+        self.take(manifest, layer, also)
+        if checked:
+            check_waiting(self._sessions, self._settings)
+        shown: dict[str, Any] = self._captain.http.get(f"/teams/{self._team}/uploads").json()[0]
+        return shown
+
+    def take(self, manifest: bytes, layer: Answer = (200, {}, LAYER), also: bytes = b"") -> None:
+        """Takes over what waits."""
+        blobs = {one: (200, dict[str, str](), one) for one in (also, manifest, _CONFIG)}
+        self.served.update({digest(one): answer for one, answer in blobs.items()} | {digest(LAYER): layer})
+        take_pushed(self._sessions, self._settings, ask=partial(Remote, grace=0.2))
+
+
 @pytest.fixture
 def gives(
     settings: Settings, tmp_path: Path, captain: Person, team_id: str, sessions: SessionFactory
-) -> Iterator[Callable[..., dict[str, Any]]]:
-    """What a push shows whose registry gives this manifest, and `layer` as the answer to who asks for the layer."""
-    served: dict[str, Answer] = {}
-
+) -> Iterator[Registry]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, headers, body = served.get(self.path.rpartition("/")[2], (404, {}, b""))
+            status, headers, body = registry.served.get(self.path.rpartition("/")[2], (404, {}, b""))
             self.send_response(status)
             for name, value in ({"Content-Length": str(len(body))} | headers).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # whoever asked has gone
+                if not isinstance(body, Trickle):
+                    self.wfile.write(body)
+                    return
+                for byte in body:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(PAUSE)
 
         def do_DELETE(self) -> None:
             self.send_response(202)
@@ -61,27 +107,16 @@ def gives(
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
     own = settings.model_copy(update={"registry_url": url, "registry_key": key_in(tmp_path)})
-
-    def push(
-        manifest: bytes, layer: Answer = (200, {}, LAYER), also: bytes = b"", *, checked: bool = False
-    ) -> dict[str, Any]:
-        name = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
-        served[digest(also)] = (200, {}, also)
-        served.update({name: (200, {}, manifest), digest(_CONFIG): (200, {}, _CONFIG), digest(LAYER): layer})
-        with unit_of_work(sessions) as session:
-            assert note(session, Pushed(Repository(TeamId(UUID(team_id)), "model"), "v1", name)) is not None
-        take_pushed(sessions, own)
-        if checked:
-            check_waiting(sessions, own)
-        shown: dict[str, Any] = captain.http.get(f"/teams/{team_id}/uploads").json()[0]
-        return shown
-
-    yield push
+    with unit_of_work(sessions) as session:  # nothing that another test left waits to be fetched
+        open_ = Upload.status.in_((UploadStatus.RECEIVING, UploadStatus.CHECKING))
+        session.execute(update(Upload).where(open_).values(status=UploadStatus.REJECTED))
+    registry = Registry(own, sessions, captain, team_id)
+    yield registry
     server.shutdown()
     server.server_close()
 
 
-def test_what_is_given_as_pushed_waits_for_its_check(gives: Callable[..., dict[str, Any]]) -> None:
+def test_what_is_given_as_pushed_waits_for_its_check(gives: Registry) -> None:
     assert gives(_manifest())["status"] == "checking"
 
 
@@ -95,7 +130,7 @@ def test_what_is_given_as_pushed_waits_for_its_check(gives: Callable[..., dict[s
     ],
 )
 def test_a_registry_that_lies_is_not_asked_again(
-    layer: Answer, said: str, gives: Callable[..., dict[str, Any]], team_id: str, captain: Person
+    layer: Answer, said: str, gives: Registry, team_id: str, captain: Person
 ) -> None:
     shown = gives(_manifest(), layer)
     assert (shown["status"], shown["code"]) == ("rejected", "registry_failed")
@@ -106,10 +141,74 @@ def test_a_registry_that_lies_is_not_asked_again(
 @pytest.mark.parametrize(
     "layer", [(200, {"Content-Length": str(len(LAYER))}, LAYER[:100]), (503, {}, b"down")]
 )
-def test_a_registry_that_stops_is_asked_again(layer: Answer, gives: Callable[..., dict[str, Any]]) -> None:
+def test_a_registry_that_stops_is_asked_again(layer: Answer, gives: Registry) -> None:
     shown = gives(_manifest(), layer)
     assert (shown["status"], shown["code"]) == ("receiving", "registry_failed")
     assert "in a minute" in shown["message"]
+
+
+def test_a_registry_that_is_far_too_slow_is_asked_again_and_gives_what_was_pushed_in_the_end(
+    gives: Registry, captain: Person, team_id: str, sessions: SessionFactory
+) -> None:
+    began = time.monotonic()
+    shown = gives(_manifest(), (200, {"Content-Length": str(len(LAYER))}, Trickle(LAYER)))
+    assert time.monotonic() - began < PAUSE * len(LAYER) / 2, (
+        "each byte came in time; all would take twice this"
+    )
+    assert (shown["status"], shown["code"]) == ("receiving", "registry_failed")
+    assert "it is too slow" in shown["message"]
+    assert "not your image's fault. It is fetched again in a minute" in shown["message"]
+    with unit_of_work(sessions) as session:
+        mine = update(Upload).where(Upload.team_id == UUID(team_id))
+        session.execute(mine.values(check_not_before=func.now()))
+    other = _manifest(layers=[_descriptor(LAYER), _descriptor(LAYER)])
+    assert gives(other)["filename"] == "model:v1", "another push, in whose turn the first one is fetched too"
+    listed = captain.http.get(f"/teams/{team_id}/uploads").json()
+    assert [(one["status"], one["message"]) for one in listed] == [("checking", None)] * 2
+
+
+def test_what_the_registry_never_gave_within_a_day_is_to_be_pushed_again(
+    settings: Settings, gives: Registry, captain: Person, team_id: str, sessions: SessionFactory
+) -> None:
+    assert gives(_manifest(), (503, {}, b"down"))["status"] == "receiving"
+    with unit_of_work(sessions) as session:
+        mine = update(Upload).where(Upload.team_id == UUID(team_id))
+        session.execute(mine.values(expires_at=func.now() - timedelta(seconds=1)))
+        expire_uploads(session, uploads=settings.uploads)
+    (shown,) = captain.http.get(f"/teams/{team_id}/uploads").json()
+    assert (shown["status"], shown["code"]) == ("rejected", "upload_expired")
+    assert "not your image's fault. Push it again" in shown["message"]
+    assert gives(_manifest())["status"] == "checking"
+
+
+def test_what_somebody_pushed_who_is_erased_by_then_is_fetched_for_their_team(
+    gives: Registry,
+    captain: Person,
+    team_id: str,
+    admin: Person,
+    sessions: SessionFactory,
+) -> None:
+    by = UserId(UUID(captain.id))
+    with unit_of_work(sessions) as session:
+        waiting = Pushed(Repository(TeamId(UUID(team_id)), "model"), "v1", digest(_manifest()), by)
+        upload = note(session, waiting)
+        assert upload is not None
+        assert upload.user_id == by
+        id_ = upload.id
+    body = {"email": captain.email, "team_names": "pseudonym", "why": "They asked for it"}
+    assert admin.http.post(f"/admin/users/{captain.id}/erasure", json=body).status_code == 200
+    again = digest(_manifest(layers=[_descriptor(LAYER), _descriptor(LAYER)]))
+    with unit_of_work(sessions) as session:
+        # A token of the registry's lasts for minutes: what was pushed with one that is left names nobody.
+        late = note(session, Pushed(Repository(TeamId(UUID(team_id)), "model"), "v2", again, by))
+        assert late is not None
+        assert late.user_id is None
+        session.rollback()
+    gives.take(_manifest())
+    with unit_of_work(sessions) as session:
+        fetched = session.get_one(Upload, id_)
+        assert (fetched.status, fetched.message) == (UploadStatus.CHECKING, None)
+        assert (fetched.filename, fetched.pushed) == (None, None), "names that they chose"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +222,7 @@ def test_a_registry_that_stops_is_asked_again(layer: Answer, gives: Callable[...
     ],
 )
 def test_what_cannot_be_an_image_is_refused_with_a_sentence(
-    manifest: bytes, said: str, gives: Callable[..., dict[str, Any]]
+    manifest: bytes, said: str, gives: Registry
 ) -> None:
     shown = gives(manifest)
     assert shown["status"] == "rejected"
@@ -131,7 +230,7 @@ def test_what_cannot_be_an_image_is_refused_with_a_sentence(
 
 
 def test_a_layer_that_is_compressed_with_zstd_is_refused_with_a_sentence(
-    gives: Callable[..., dict[str, Any]],
+    gives: Registry,
 ) -> None:
     layer = b"\x28\xb5\x2f\xfd" + bytes(100)
     shown = gives(_manifest(layers=[_descriptor(layer)]), also=layer, checked=True)
@@ -139,7 +238,7 @@ def test_a_layer_that_is_compressed_with_zstd_is_refused_with_a_sentence(
     assert "zstd" in shown["message"]
 
 
-def test_of_an_index_the_image_for_amd64_is_fetched_alone(gives: Callable[..., dict[str, Any]]) -> None:
+def test_of_an_index_the_image_for_amd64_is_fetched_alone(gives: Registry) -> None:
     missing = [
         _descriptor(b"arm", platform={"os": "linux", "architecture": "arm64"}),
         _descriptor(b"proof", annotations={"vnd.docker.reference.type": "attestation-manifest"}),

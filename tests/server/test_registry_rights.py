@@ -15,6 +15,7 @@ from server.database import SessionFactory, unit_of_work
 from server.registry.service import Pushed, Repository, note
 from server.settings import Settings
 from server.teams.models import Team
+from server.uploads.service import UNFINISHED_PER_TEAM
 from tests.server.conftest import Person, serving
 from tests.server.registries import key_in
 
@@ -27,7 +28,7 @@ def own(settings: Settings, tmp_path: Path) -> Settings:
 
 
 def test_wrong_log_ins_are_bounded_and_right_ones_are_not_counted(
-    own: Settings, captain: Person, sessions: SessionFactory
+    own: Settings, captain: Person, team_id: str, sessions: SessionFactory
 ) -> None:
     with unit_of_work(sessions) as session:
         good = issue(
@@ -36,10 +37,17 @@ def test_wrong_log_ins_are_bounded_and_right_ones_are_not_counted(
     wire = httpx.HTTPTransport(local_address="127.61.7.9")
     with serving(create_app(own)) as url, httpx.Client(transport=wire) as http:
 
-        def log_in(password: str) -> int:
-            return http.get(f"{url}/api/v1/registry/token", auth=("Ada", password)).status_code
+        def log_in(password: str, *scopes: str) -> int:
+            token = f"{url}/api/v1/registry/token"
+            return http.get(token, params={"scope": [*scopes]}, auth=("Ada", password)).status_code
 
         assert [log_in(good) for _ in range(5)] == [200] * 5
+        with unit_of_work(sessions) as session:  # as many pushes as may wait
+            for number in range(UNFINISHED_PER_TEAM):
+                name = Repository(TeamId(UUID(team_id)), "model")
+                note(session, Pushed(name, f"v{number}", f"sha256:{number:064x}"))
+        assert [log_in(good, f"repository:{team_id}/model:push") for _ in range(5)] == [429] * 5
+        assert log_in(good) == 200
         assert [log_in("prc_wrong") for _ in range(4)] == [401, 401, 401, 429]
         assert log_in(good) == 429
 

@@ -1,5 +1,6 @@
 """Taking over what was pushed to the registry: its manifest and layers become an archive, which is then checked."""
 
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import BinaryIO
 
@@ -7,11 +8,12 @@ import structlog
 from sqlalchemy.orm import Session
 
 from contract.problems import ErrorCode
+from server.blobs import BlobsAway
 from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.disk import Share, no_room
 from server.errors import Conflict, StorageFull
-from server.registry import layout, takes
+from server.registry import layout, sharing, takes
 from server.registry.remote import RegistryAway, RegistryLies, Remote
 from server.registry.service import Pushed, note
 from server.settings import Settings
@@ -25,6 +27,7 @@ from server.wakeups import wake_checkers
 from worker.score.leases import kept
 
 _RENEW_EVERY = 120.0
+_MOST_LOOKED_AT = 1000  # names and tags of one team in one search
 _AWAY = (
     "The registry could not give this image at present: {}. That is not your image's fault. It is fetched again in a "
     "minute, without you, for a day."
@@ -34,11 +37,13 @@ _LIES = (
     "organizers if it stays."
 )
 
+Ask = Callable[[Settings], Remote]
+
 _log = structlog.get_logger()
 
 
-def take_pushed(sessions: SessionFactory, settings: Settings) -> int:
-    """Takes over every push whose turn it is; returns how many."""
+def take_pushed(sessions: SessionFactory, settings: Settings, *, ask: Ask = Remote) -> int:
+    """Takes over every push whose turn it is; returns how many. The registry is asked by what `ask` makes."""
     if settings.registry_url is None:
         return 0
     count = 0
@@ -49,20 +54,20 @@ def take_pushed(sessions: SessionFactory, settings: Settings) -> int:
             return count
         try:
             with kept(sessions, partial(_renew, upload), every=_RENEW_EVERY):
-                _take(sessions, settings, upload)
+                _take(sessions, settings, upload, ask)
         except (Conflict, Locked):
             _log.warning("push_taken", upload=str(upload.id))
         count += 1
 
 
 def find_pushed(sessions: SessionFactory, settings: Settings) -> int:
-    """Looks through the registry for pushes of which no notification came; returns how many there were."""
+    """Looks through the registry for pushes of which no notification came; returns how many of them are taken up."""
     if settings.registry_url is None:
         return 0
     found = 0
     try:
         with Remote(settings) as remote:
-            for repository, tag, digest in remote.tagged():
+            for repository, tag, digest in remote.tagged(most=_MOST_LOOKED_AT):
                 pushed = Pushed.of(repository, tag, digest)
                 with unit_of_work(sessions) as session:
                     found += pushed is not None and note(session, pushed, found=True) is not None
@@ -74,13 +79,13 @@ def find_pushed(sessions: SessionFactory, settings: Settings) -> int:
     return found
 
 
-def _take(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
+def _take(sessions: SessionFactory, settings: Settings, upload: Upload, ask: Ask) -> None:
     """Makes the archive, and says what came of it; what was taken or refused goes from the registry."""
     log = _log.bind(upload=str(upload.id))
     digest = takes.source(upload)[1]
     path = upload_path(settings.uploads, upload.id)
     try:
-        with Remote(settings) as remote:
+        with ask(settings) as remote:
             with unit_of_work(sessions) as session:
                 known = takes.known(session, upload)
             if known is None:
@@ -125,19 +130,56 @@ def _forget(sessions: SessionFactory, settings: Settings, upload: Upload) -> Non
 def _fetch(sessions: SessionFactory, settings: Settings, upload: Upload, remote: Remote) -> None:
     repository, digest = takes.source(upload)
     image = layout.read(remote, repository.path, digest)
-    _require(sessions, settings, upload, image.length)
+    whole, limit = image.archive, settings.upload_limit
+    if whole.length > limit:
+        sentence = f"The image has {whole.length:,} bytes, more than the {limit:,} allowed. Make it smaller."
+        raise layout.NotTaken("upload_too_large", sentence)
+    shared = _shared(sessions, settings, upload, remote, image)
+    if shared is not None and shared.length <= limit:  # unpacked, layers are larger
+        try:
+            _write(sessions, settings, upload, remote, shared)
+            return
+        except (StorageFull, layout.NotStored) as error:
+            _log.info("layers_not_shared", upload=str(upload.id), why=str(error))
+    _write(sessions, settings, upload, remote, whole)
+
+
+def _shared(
+    sessions: SessionFactory, settings: Settings, upload: Upload, remote: Remote, image: layout.PushedImage
+) -> layout.PushedArchive | None:
+    blobs = settings.blobs
+
+    def sizes(layers: Collection[str]) -> Mapping[str, int]:
+        with unit_of_work(sessions) as session:
+            own = sharing.own_layers(session, upload.team_id, layers)
+        try:
+            return blobs.sizes([digest for digest in own if blobs.has(digest)])
+        except BlobsAway:
+            return {}
+
+    return sharing.shared(remote, image, sizes)
+
+
+def _write(
+    sessions: SessionFactory,
+    settings: Settings,
+    upload: Upload,
+    remote: Remote,
+    archive: layout.PushedArchive,
+) -> None:
+    """Writes the archive as the upload's, whose check is due then."""
+    _require(sessions, settings, upload, archive.length)
     with open_locked(settings.uploads, upload.id) as file:
         file.truncate(0)
-        sha256 = layout.write(remote, image, _Roomy(file, settings))
+        sha256 = layout.write(remote, archive, _Roomy(file, settings), blobs=settings.blobs)
         length = file.tell()
     with unit_of_work(sessions) as session:
         takes.came(session, upload, length=length, sha256=sha256)
+    fetched, stored = sum(archive.fetched.values()), sum(archive.stored.values())
+    _log.info("push_fetched", upload=str(upload.id), bytes=fetched, not_fetched=stored)
 
 
 def _require(sessions: SessionFactory, settings: Settings, upload: Upload, length: int) -> None:
-    if length > settings.upload_limit:
-        sentence = f"The image has {length:,} bytes, more than the {settings.upload_limit:,} allowed. Make it smaller."
-        raise layout.NotTaken("upload_too_large", sentence)
     with unit_of_work(sessions) as session:
         spec = session.get_one(Challenge, session.get_one(Team, upload.team_id).challenge_id).spec
         allowed = Allowed.by(settings, spec)

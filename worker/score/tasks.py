@@ -84,6 +84,11 @@ def _pushes() -> WorkLane:
 
 
 @cache
+def _searches() -> WorkLane:
+    return WorkLane(1)
+
+
+@cache
 def _certainties() -> WorkLane:
     return WorkLane(1)
 
@@ -96,7 +101,7 @@ def presence() -> Presence:
 
 def threads() -> int:
     """How many a score worker needs. Asked before it starts, so that no two threads each make a lane of their own."""
-    lanes = (_scores(), _checks(), _consignments(), _certainties(), _pushes())
+    lanes = (_scores(), _checks(), _consignments(), _certainties(), _pushes(), _searches())
     return sum(lane.width for lane in lanes) + _SPARE_THREADS
 
 
@@ -166,7 +171,13 @@ def sweep() -> None:
     seal_all(sessions(), thorough=True)
     with unit_of_work(sessions()) as session:
         forget(session)
-    _pushes().enter(partial(find_pushed, sessions(), settings()))
+    _sweep_blobs()
+    _searches().enter(
+        partial(find_pushed, sessions(), settings())
+    )  # a registry takes as long as it takes: last
+
+
+def _sweep_blobs() -> None:
     try:
         swept = sweep_all(sessions(), settings())
     except BlobsAway as away:
