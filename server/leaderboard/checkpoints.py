@@ -30,8 +30,8 @@ class Held(NamedTuple):
         return self.state is CheckpointState.VERIFIED
 
 
-HELD = tuple(Image.facts[("checkpoint", name)].astext for name in Held._fields)
-"""The columns of it, in order."""
+HELD = tuple(Image.facts[("checkpoint", name)].astext.label(name) for name in Held._fields)
+"""The columns of it, in order and by their names."""
 
 OfTeams = Mapping[str, Mapping[str, Held]]
 """What the images of each team hold, by task."""

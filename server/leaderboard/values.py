@@ -61,8 +61,11 @@ def read_of(session: Session, spec: Spec, evaluations: Iterable[EvaluationId]) -
     columns = (*MEASURED, Score.per_case) if spec.ranking.needs_cases else MEASURED
     query = select(listed.c.position, *columns).join_from(listed, Score, Score.evaluation_id == listed.c.id)
     if spec.checkpoint is not None:
-        query = query.add_columns(*HELD).join(Evaluation, Evaluation.id == listed.c.id)
-        query = query.join(Image, Image.id == Evaluation.image_id)
+        made = select(Evaluation.image_id).join_from(listed, Evaluation, Evaluation.id == listed.c.id)
+        # Facts are long: of each image they are opened once, and not for each of its scores.
+        held = select(Image.id, *HELD).where(Image.id.in_(made)).cte("held").prefix_with("MATERIALIZED")
+        query = query.add_columns(held.c.state, held.c.sha256)
+        query = query.join(Evaluation, Evaluation.id == listed.c.id).join(held, held.c.id == Evaluation.image_id)
     found: dict[int, Read] = {}
     last = len(columns) + 1
     for row in plain_rows(session, query):

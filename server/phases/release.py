@@ -214,9 +214,9 @@ def _standing(board: LeaderboardOut) -> Iterator[str]:
 
 
 def _checkpoints(tracks: Iterable[MadeTrack]) -> Iterator[str]:
-    """Teams whose images do not hold one pretrained checkpoint, and which of their tasks differ."""
+    """Ranked teams whose images do not hold one pretrained checkpoint, and which of their tasks differ."""
     for track in tracks:
-        marks = {row.team: row.checkpoint for row in track.unified}
+        marks = {row.team: row.checkpoint for row in track.unified if not (row.baseline or row.disqualified)}
         teams = {mark: [team for team in marks if marks[team] == mark] for mark in (*CheckpointMark, None)}
         differing = [f"{team} ({told_of(track.held[team])})" for team in teams[CheckpointMark.DIFFERING]]
         where = f"Track {track.track}:"

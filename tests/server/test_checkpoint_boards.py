@@ -181,6 +181,10 @@ def test_the_list_before_a_release_names_whose_tasks_differ_and_who_declares_not
     wrong = entrant("Dan")
     declares(lab, wrong, MISSING)
     enter(wrong, {"task5": wrong.image})
+    reference = entrant("Reference")
+    declares(lab, reference, NOT_DECLARED)
+    enter(reference, {"task5": reference.image})
+    assert admin.http.patch(f"/admin/teams/{reference.team}", json={"baseline": True}).status_code == 200
     lab.worker().drain()
     score_all(lab, lambda _: 0.7)
     answer = admin.http.get(f"/organize/{lab.slug}/phases/validation/release").json()
