@@ -1,7 +1,10 @@
 """Which pretrained checkpoint each image of a track holds, as its check found it, and whether a team's are one."""
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import NamedTuple
+
+from sqlalchemy import func
 
 from contract.images import CheckpointState, DeclaredCheckpoint
 from contract.leaderboard import CheckpointMark
@@ -15,9 +18,11 @@ class Held(NamedTuple):
     sha256: str | None
 
     @classmethod
-    def read(cls, state: str | None, sha256: str | None) -> "Held":
-        """From the two texts of `HELD`."""
-        return cls(None if state is None else CheckpointState(state), sha256)
+    @lru_cache(maxsize=4096)
+    def read(cls, text: str) -> "Held":
+        """From the text of `HELD`."""
+        state, _, sha256 = text.partition(" ")
+        return cls(CheckpointState(state) if state else None, sha256 or None)
 
     @classmethod
     def of(cls, found: DeclaredCheckpoint | None) -> "Held":
@@ -30,8 +35,8 @@ class Held(NamedTuple):
         return self.state is CheckpointState.VERIFIED
 
 
-HELD = tuple(Image.facts[("checkpoint", name)].astext.label(name) for name in Held._fields)
-"""The columns of it, in order and by their names."""
+HELD = func.concat_ws(" ", *(Image.facts[("checkpoint", name)].astext for name in Held._fields))
+"""It as one text, for a large board reads thousands: the state and the digest, as far as there are any."""
 
 OfTeams = Mapping[str, Mapping[str, Held]]
 """What the images of each team hold, by task."""

@@ -63,9 +63,10 @@ def read_of(session: Session, spec: Spec, evaluations: Iterable[EvaluationId]) -
     if spec.checkpoint is not None:
         made = select(Evaluation.image_id).join_from(listed, Evaluation, Evaluation.id == listed.c.id)
         # Facts are long: of each image they are opened once, and not for each of its scores.
-        held = select(Image.id, *HELD).where(Image.id.in_(made)).cte("held").prefix_with("MATERIALIZED")
-        query = query.add_columns(held.c.state, held.c.sha256)
-        query = query.join(Evaluation, Evaluation.id == listed.c.id).join(held, held.c.id == Evaluation.image_id)
+        images = select(Image.id, HELD.label("checkpoint")).where(Image.id.in_(made))
+        held = images.cte("held").prefix_with("MATERIALIZED")
+        query = query.add_columns(held.c.checkpoint).join(Evaluation, Evaluation.id == listed.c.id)
+        query = query.join(held, held.c.id == Evaluation.image_id)
     found: dict[int, Read] = {}
     last = len(columns) + 1
     for row in plain_rows(session, query):
@@ -73,7 +74,7 @@ def read_of(session: Session, spec: Spec, evaluations: Iterable[EvaluationId]) -
         score, number = Measured(*told), numbers[row[0] - 1]
         read = found.get(number)
         if read is None:
-            read = found[number] = Read({}, Held.read(*row[last:]) if spec.checkpoint is not None else None)
+            read = found[number] = Read({}, Held.read(row[last]) if spec.checkpoint is not None else None)
         read.scores.setdefault(score.board, {})[score.metric] = score
     return found
 

@@ -138,12 +138,12 @@ def test_images_that_an_older_release_checked_are_not_said_to_declare_nothing(
 
 
 def test_it_takes_no_further_statement(lab: Lab, teams: dict[str, Entrant], fomo26: Challenge) -> None:
-    def asked() -> list[str]:
+    def asked() -> int:
         with unit_of_work(lab.sessions) as session:
             challenge = get_challenge(session, lab.slug)
             with watched(lab.sessions) as found:
                 made_boards(session, challenge, "validation")
-        return [one.partition(" ")[0] for one in found.said]
+        return len(found.said)
 
     asked()  # of a version of the file more is asked the first time
     shown = asked()
