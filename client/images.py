@@ -1,5 +1,6 @@
 """Images of the local engine: saving one to a file, as it is uploaded."""
 
+import json
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +26,18 @@ def image_id(name: str) -> str | None:
         check=False,
     )
     return inspected.stdout.strip() or None if inspected.returncode == 0 else None
+
+
+def image_labels(name: str) -> dict[str, str]:
+    """The labels of a local image; none where the engine has no such image.
+
+    Raises:
+        Local: there is no `docker` command.
+    """
+    command = [_docker(), "image", "inspect", "--format", "{{json .Config.Labels}}", name]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    labels = json.loads(said.stdout) if said.returncode == 0 else None
+    return labels or {}
 
 
 def pushed_digests(name: str) -> frozenset[str]:

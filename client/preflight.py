@@ -15,7 +15,8 @@ from contract.statuses import ENDED, EvaluationStatus
 from contract.submissions import QuotaOut, SubmissionOut
 from sandbox.archive import ArchiveInvalid, glance
 
-_GIVEN_BACK = ENDED - {EvaluationStatus.SCORED}
+GIVEN_BACK = ENDED - {EvaluationStatus.SCORED}
+"""Statuses in which an evaluation counts for nothing, and its attempt is the team's again."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def repeats(submissions: Sequence[SubmissionOut], aim: Aim, images: Mapping[str,
         if (submission.track, submission.phase) != (aim.track, aim.phase):
             continue
         for evaluation in submission.evaluations:
-            if images.get(evaluation.task) == evaluation.image and evaluation.status not in _GIVEN_BACK:
+            if images.get(evaluation.task) == evaluation.image and evaluation.status not in GIVEN_BACK:
                 sentence = (
                     f"{evaluation.task} has this very image already, "
                     f"{status_word(evaluation)} in {submission.id}."

@@ -7,13 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from client.errors import ArchiveRefused, ClientError, Exit, Local
+from client.checked import facts_of
+from client.errors import ClientError, Exit, Local
 from contract.evaluations import ReceiptKeyOut, ReceiptOut
 from evaluator.signing import verify
-from sandbox.archive import ArchiveInvalid, BlobWriter, HashOnly, ToolMissing, check_archive
 
 _MOST = 64 * 2**20
-_LAYERS = 2**40  # bytes: what a server takes is for the server to say
 
 
 class Invalid(ClientError):
@@ -84,29 +83,12 @@ def require_image(statement: Mapping[str, Any], archive: Path) -> str:
         Invalid: it is another image.
         Local, ArchiveRefused: it cannot be read, or is no image.
     """
-    try:
-        facts = check_archive(archive, limit=_LAYERS, sink=_Nowhere(), calls=())
-    except ArchiveInvalid as error:
-        raise ArchiveRefused(error.code, error.message) from None
-    except ToolMissing as error:
-        raise Local(error.what, error.remedy) from None
+    facts = facts_of(archive)
     if facts.digest != statement.get("image"):
         raise Invalid(
             f"{archive} is another image: {facts.digest}. The receipt is of {statement.get('image')}."
         )
     return facts.digest
-
-
-class _Nowhere:
-    """Blobs are read and kept nowhere."""
-
-    def has(self, digest: str) -> bool:
-        """None of them is there."""
-        return False
-
-    def writer(self) -> BlobWriter:
-        """A new blob."""
-        return HashOnly()
 
 
 def _keys(path: Path) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated
 
-from contract.answers import Answer, Id, Older
+from contract.answers import Answer, Id, Older, OrNewer
 from contract.images import DeclaredCheckpoint
+from contract.leaderboard import CheckpointMark
 from contract.phases import AmendmentOut
 
 
@@ -43,11 +44,12 @@ class SharedImageOut(Answer):
 class SharedCheckpointOut(Answer):
     """Whether the images of a team's counting entries hold one pretrained checkpoint, of how many tasks of the track.
 
-    declared: tasks whose images declare one. verified: those whose images hold the file that they declare.
-    checkpoints: how many different files these are. of_tasks: what the check found by task, None in it where an older
-    release checked the image; for the team and organizers alone.
+    mark: as its row on the board says it. declared: tasks whose images declare one. verified: those whose images hold
+    the file that they declare. checkpoints: how many different files these are. of_tasks: what the check found by task,
+    None in it where an older release checked the image; for the team and organizers alone.
     """
 
+    mark: Annotated[Annotated[CheckpointMark | str, OrNewer()] | None, Older(None)]
     tasks: int
     declared: int
     verified: int

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import model_validator
 
-from contract.answers import Answer, Older
+from contract.answers import Answer, Older, OrNewer
 from contract.certainty import CertaintyOut
 from contract.intervals import BootstrapOut, named
 from contract.published import PublishedOut
@@ -97,6 +98,17 @@ class OtherwiseOut(Valued):
     bootstrap: Annotated[BootstrapOut | None, Older(None)]
 
 
+class CheckpointMark(StrEnum):
+    """Whether the images that count for a team on a track hold one pretrained checkpoint.
+
+    What some of them do not hold as they declare it, or do not declare at all, is differing too.
+    """
+
+    ONE_FOR_ALL = "one_for_all"  # each holds the same verified file
+    DIFFERING = "differing"
+    NOT_DECLARED = "not_declared"
+
+
 class UnifiedOut(Marks):
     """A team's place over all boards.
 
@@ -104,7 +116,8 @@ class UnifiedOut(Marks):
     final. missing: the boards on which it has nothing that counts; their rank is the one the rule gives to a missing
     board, and None where nobody has anything. places: which cannot be excluded; None where the scores do not say how
     far they move. published_placement, published_overall: of published results, the place and the mean rank that were
-    published.
+    published. checkpoint: None where the challenge does not show it, of published results, and where it is not known,
+    because an older release checked an image.
     """
 
     placement: int | None
@@ -116,6 +129,7 @@ class UnifiedOut(Marks):
     places: Annotated[PlacesOut | None, Older(None)]
     published_placement: Annotated[int | None, Older(None)]
     published_overall: Annotated[float | None, Older(None)]
+    checkpoint: Annotated[Annotated[CheckpointMark | str, OrNewer()] | None, Older(None)]
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,7 @@ from client.api import Client
 from client.app import app, err, out, signed_in
 from client.errors import Local, Problem, WrongUsage
 from client.receipts import KeptReceipt, require_image, require_signed
+from contract.images import CheckpointState
 from contract.problems import ErrorCode
 from evaluator.terminal import in_line, say_json
 
@@ -86,6 +87,8 @@ def _says(statement: Mapping[str, Any]) -> Iterator[str]:
     yield f"  evaluation {said['evaluation']} of submission {said['submission']}, team {said['team']}"
     yield f"  {', '.join(f'{name} {statement.get(name)}' for name in ('phase', 'track', 'task'))}"
     yield f"  the image {said['image']} ran"
+    if isinstance(checkpoint := statement.get("checkpoint"), Mapping):
+        yield f"  {_checkpoint(checkpoint)}"
     if isinstance(source := statement.get("source"), Mapping):
         clean = source.get("clean")
         tree = "" if clean is None else f", its tree was {'clean' if clean else 'not clean'}"
@@ -100,6 +103,16 @@ def _says(statement: Mapping[str, Any]) -> Iterator[str]:
     scores = statement.get("scores")
     for board, metrics in scores.items() if isinstance(scores, Mapping) else ():
         yield f"    {board}: {_listed(metrics, '{0} {1}')}"
+
+
+def _checkpoint(found: Mapping[str, Any]) -> str:
+    """What the check of the image found of its pretrained checkpoint."""
+    if found.get("state") == CheckpointState.NOT_DECLARED:
+        return "it declares no pretrained checkpoint"
+    if found.get("state") == CheckpointState.VERIFIED:
+        return f"it holds the pretrained checkpoint {found.get('sha256')}, as it declares"
+    digest = found.get("sha256") or "that cannot be compared"
+    return f"it declares a pretrained checkpoint {digest}, which was not found in it ({found.get('state')})"
 
 
 def _listed(named: object, form: str) -> str:

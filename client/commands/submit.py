@@ -22,6 +22,7 @@ from client.app import (
     out,
     signed_in,
 )
+from client.checkpoints import tell_checkpoints
 from client.commands.follow import follow
 from client.errors import Local, WrongUsage
 from client.images import image_id, saved_image
@@ -96,6 +97,7 @@ def submit(
                 require_accepted(client.agreements(listed.slug))
             require_cases(entered, aim.tasks)
             require_attempts(client.quota(aim.slug, aim.team), aim, spec)
+            tell_checkpoints(client, aim, _unsent(sources, detail.registry), spec)
         digests = _digests(client, aim, sources, detail.registry)
         if key is None and not again:
             _agree(repeats(client.submissions(aim.slug, aim.team), aim, digests))
@@ -104,6 +106,11 @@ def submit(
         if watch:
             raise typer.Exit(follow(client, submission_id))
     err.print(f"Follow it with `proctor watch {submission_id}`.")
+
+
+def _unsent(sources: Mapping[str, str], registry: str | None) -> dict[str, str]:
+    """Those images of tasks that were not pushed."""
+    return {task: source for task, source in sources.items() if PushedName.of(source, registry) is None}
 
 
 def _digests(client: Client, aim: Aim, sources: Mapping[str, str], registry: str | None) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from sandbox.archive._bounds import Bounds
 from sandbox.archive._canonical import canonical_name, write_canonical
-from sandbox.archive._check import check_archive, glance
+from sandbox.archive._check import check_archive, declared_by, glance
+from sandbox.archive._checkpoint import CheckpointLabels, declared_in
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, ToolMissing
 from sandbox.archive._programs import DEFAULT_PATH, Call, Programs, first_entry
 from sandbox.archive._sink import BlobSink, BlobWriter, DirectorySink, HashOnly
@@ -18,6 +19,7 @@ __all__ = [
     "BlobWriter",
     "Bounds",
     "Call",
+    "CheckpointLabels",
     "DirectorySink",
     "Entry",
     "HashOnly",
@@ -26,6 +28,8 @@ __all__ = [
     "ToolMissing",
     "canonical_name",
     "check_archive",
+    "declared_by",
+    "declared_in",
     "first_entry",
     "glance",
     "squashfs_tools",

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from contract.images import ImageFacts
 from sandbox.archive._bounds import Bounds
-from sandbox.archive._checkpoint import found_in
+from sandbox.archive._checkpoint import CheckpointLabels, found_in
 from sandbox.archive._config import facts_of
 from sandbox.archive._documents import stated_digest, wrong_digest
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid
@@ -18,6 +18,7 @@ from sandbox.archive._programs import Call, Programs
 from sandbox.archive._select import ChosenImage, choose
 from sandbox.archive._sif import is_sif, read_partition
 from sandbox.archive._sif_image import check_sif
+from sandbox.archive._sif_labels import sif_checkpoint
 from sandbox.archive._sink import BlobSink, BlobWriter, HashOnly
 from sandbox.archive._stack import Stack, require_closed
 from sandbox.archive._tar import TarMember
@@ -87,6 +88,21 @@ def glance(path: Path, *, bounds: Bounds | None = None) -> None:
             read_partition(source, bounds)
         else:
             choose(read_index(source, limit=2**62, bounds=bounds))
+
+
+def declared_by(path: Path, *, bounds: Bounds | None = None) -> CheckpointLabels | None:
+    """The checkpoint that an image archive's or a SIF file's labels declare, without a layer being read; None for none.
+
+    Raises:
+        ArchiveInvalid: as `glance`.
+        ToolMissing: it is a SIF file, and this machine lacks what unpacks one.
+        OSError: the file cannot be read.
+    """
+    bounds = bounds or Bounds()
+    with path.open("rb") as source:
+        if is_sif(source):
+            return sif_checkpoint(source, read_partition(source, bounds), bounds)
+        return choose(read_index(source, limit=2**62, bounds=bounds)).config.checkpoint
 
 
 def _copy_layers(

@@ -26,6 +26,7 @@ from server.entries.views import Told, board_entry_out
 from server.errors import NotFound
 from server.evaluations.models import Evaluation
 from server.leaderboard.bases import in_force
+from server.leaderboard.checkpoints import Held, mark_of
 from server.leaderboard.service import Attempt, attempts, require_visible, sees_live
 from server.leaderboard.supposed import Supposed
 from server.organizers.access import observes
@@ -167,6 +168,7 @@ def _checkpoint(
     declared = [one for one in found.values() if one and one.state is not CheckpointState.NOT_DECLARED]
     verified = [one.sha256 for one in declared if one.verified]
     return SharedCheckpointOut(
+        mark=mark_of([Held.of(one) for one in found.values()]),
         tasks=len(found),
         declared=len(declared),
         verified=len(verified),

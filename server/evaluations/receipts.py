@@ -33,6 +33,7 @@ def statement(
         "track": evaluation.track,
         "phase": evaluation.phase,
         "image": evaluation.image.digest,
+        **_checkpoint(evaluation),
         **({} if source is None else {"source": dict(source)}),
         "spec": evaluation.spec_version.digest,
         "dataset": evaluation.dataset.digest,
@@ -71,6 +72,12 @@ def _replaces(evaluation: Evaluation) -> dict[str, str]:
     if evaluation.reevaluation_id is None:
         return {}
     return {"reevaluation": str(evaluation.reevaluation_id), "replaces": str(evaluation.replaces_id)}
+
+
+def _checkpoint(evaluation: Evaluation) -> dict[str, Any]:
+    """The pretrained checkpoint that the image declares, and whether it holds that; nothing where nobody has looked."""
+    found = evaluation.image.facts.checkpoint
+    return {} if found is None else {"checkpoint": {"state": found.state.value, "sha256": found.sha256}}
 
 
 def _key(settings: Settings) -> Ed25519PrivateKey:

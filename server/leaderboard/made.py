@@ -4,7 +4,7 @@ A large phase has thousands of entries. The page of all boards shows none of the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,7 @@ from evaluator.comparison import CertainPlaces, TeamPlace
 from evaluator.ranking import Standing, direction_of
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Metric
+from server.leaderboard.checkpoints import OfTeams, mark_of
 from server.leaderboard.service import Attempt
 from server.leaderboard.values import value_out
 
@@ -36,6 +37,7 @@ from server.leaderboard.values import value_out
 class Shown:
     """What is shown of a track. marks, standings and certain go by the teams' ids, attempts by team and board.
 
+    held: the checkpoints of counting images, by the teams' ids and by task; of nobody where they are not asked for.
     Nothing of it asks the database any more.
     """
 
@@ -49,6 +51,7 @@ class Shown:
     otherwise: Sequence[Attempt]
     certain: CertainPlaces | None
     published: bool
+    held: OfTeams = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,10 @@ class MadeBoard:
 
 @dataclass(frozen=True)
 class MadeTrack:
-    """One track: places over all boards, and what is known of its boards. evaluations: those that it shows."""
+    """One track: places over all boards, and what is known of its boards. evaluations: those that it shows.
+
+    held: the checkpoints of counting images, by the teams' names and by task.
+    """
 
     track: str
     unified: list[UnifiedOut]
@@ -92,6 +98,7 @@ class MadeTrack:
     certainty: CertaintyOut | None
     certainty_pending: bool
     evaluations: list[EvaluationId]
+    held: OfTeams = field(default_factory=dict)
 
     @property
     def heads(self) -> list[BoardHead]:
@@ -133,6 +140,7 @@ def made_track(track: Shown, certainty: CertaintyOut | None, *, pending: bool) -
                 board_ranks={name: standing.task_ranks.get(name) for name in names},
                 missing=[name for name in names if (standing.team, name) not in track.attempts],
                 places=sure.get(standing.team),
+                checkpoint=mark_of(track.held.get(standing.team, {}).values()),
                 **_published_ranks(track, standing.team),
             )
             for standing in sorted(
@@ -143,6 +151,7 @@ def made_track(track: Shown, certainty: CertaintyOut | None, *, pending: bool) -
         certainty=certainty,
         certainty_pending=pending,
         evaluations=[one.evaluation for one in track.attempts.values() if one.evaluation is not None],
+        held={track.marks[key]["team"]: tasks for key, tasks in track.held.items()},
     )
 
 

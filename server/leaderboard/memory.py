@@ -2,7 +2,8 @@
 
 What a board is made of, and how a change of it is met:
 
-- scored evaluations, scores, teams, which cases are in force, the challenge file, what is released: the database tells;
+- scored evaluations, scores, teams, which cases are in force, the challenge file, what is released, and what the check
+  found of an image's checkpoint: the database tells;
 - the clock: a board is kept until its phase opens or closes, it freezes, or an end that was held back is shown;
 - the metrics that are installed, by their files, and what stands around a board on its pages: `MOST_SECONDS`;
 - templates and this code: they end with the process.

@@ -7,8 +7,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import uuid5
 
-from sqlalchemy import Uuid, cast, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
@@ -20,14 +18,14 @@ from server.accounts.principals import User
 from server.challenges.models import Challenge
 from server.challenges.service import frozen_since, get_phase, is_sealed
 from server.clock import now as now_of
-from server.database import plain_rows
 from server.errors import Forbidden, NotFound
 from server.evaluations.result_models import Score
 from server.evaluations.ticks import shown_at
 from server.leaderboard.bases import InForce
+from server.leaderboard.checkpoints import Held
 from server.leaderboard.choice import Chosen, chosen
 from server.leaderboard.supposed import AS_IT_IS, Supposed
-from server.leaderboard.values import MEASURED, Measured
+from server.leaderboard.values import NOTHING_READ, Measured, Read, read_of
 from server.organizers.access import observes
 from server.published.models import PublishedResults, PublishedTeam
 from server.published.service import results_of
@@ -72,7 +70,8 @@ class Attempt(NamedTuple):
 
     differs: why it is not of the base in force. bootstrap: how its cases were drawn, and the level of its intervals;
     None where that was not kept. draws: the version of how they were drawn; the first was not kept. published: where it
-    is no evaluation, the ranks that were published of it.
+    is no evaluation, the ranks that were published of it. checkpoint: of its image; None where the challenge does not
+    ask for one, or it was not read.
     """
 
     who: Who
@@ -86,6 +85,7 @@ class Attempt(NamedTuple):
     differs: tuple[str, ...] = ()
     evaluation: EvaluationId | None = None
     published: PublishedRanks | None = None
+    checkpoint: Held | None = None
 
     @property
     def team(self) -> Team:
@@ -153,37 +153,18 @@ def attempts(
         for choice in chosen(session, challenge, phase, now, shown=shown, supposed=supposed)
         if choice.evaluation.team_id.int not in hidden
     ]
-    scores = _scores(session, listed, with_cases=now.spec.ranking.needs_cases) if with_scores else {}
+    read = read_of(session, now.spec, (one.evaluation.id for one in listed)) if with_scores else {}
     found = Found([], [], hidden=frozenset(str(key) for key, team in teams.items() if team.hidden))
     everybody = {key.int: Who(team) for key, team in teams.items()}
     held_back = now.spec.phases[phase].hidden
     for choice in listed:
-        own = scores.get(choice.evaluation.id.int, {}).get(choice.board, {})
+        own = read.get(choice.evaluation.id.int, NOTHING_READ)
         attempt = _attempt(choice, everybody[choice.evaluation.team_id.int], own, hidden=held_back)
         (found.otherwise if choice.differs else found.counted).append(attempt)
     return found
 
 
-def _scores(
-    session: Session, shown: Iterable[Chosen], *, with_cases: bool
-) -> Mapping[int, Mapping[str, Mapping[str, Measured]]]:
-    """The scores of what is shown, by evaluation's number, board and metric; of everything else none is loaded."""
-    numbers = list({choice.evaluation.id.int: None for choice in shown})
-    # As one text, and answered by their positions: thousands of ids take longer to be written and read than values.
-    text = ",".join(f"{number:032x}" for number in numbers)
-    asked = func.unnest(cast(func.string_to_array(text, ","), ARRAY(Uuid)))
-    listed = asked.table_valued("id", with_ordinality="position", name="asked").render_derived()
-    columns = (*MEASURED, Score.per_case) if with_cases else MEASURED
-    query = select(listed.c.position, *columns).join_from(listed, Score, Score.evaluation_id == listed.c.id)
-    found: list[dict[str, dict[str, Measured]]] = [{} for _ in numbers]
-    for row in plain_rows(session, query):
-        told: Sequence[Any] = row[1:]
-        score = Measured(*told)
-        found[row[0] - 1].setdefault(score.board, {})[score.metric] = score
-    return dict(zip(numbers, found, strict=True))
-
-
-def _attempt(one: Chosen, who: Who, scores: Mapping[str, Measured], *, hidden: bool) -> Attempt:
+def _attempt(one: Chosen, who: Who, read: Read, *, hidden: bool) -> Attempt:
     ended = one.evaluation.finished_at
     if hidden and ended is not None:
         ended = shown_at(one.evaluation.created_at, ended)
@@ -194,11 +175,12 @@ def _attempt(one: Chosen, who: Who, scores: Mapping[str, Measured], *, hidden: b
         board=one.board,
         submitted_at=one.evaluation.created_at,
         scored_at=_to_the_minute(ended),
-        scores=scores,
+        scores=read.scores.get(one.board, {}),
         bootstrap=base.get("bootstrap"),
         draws=base.get("draws", 1),
         differs=one.differs,
         evaluation=one.evaluation.id,
+        checkpoint=read.checkpoint,
     )
 
 

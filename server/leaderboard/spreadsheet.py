@@ -35,9 +35,10 @@ COLUMNS = (
         "eligible_placement",
         "prize",
     ),
-    *("disclaimer", "published_rank", "published_overall", "published_placement"),
+    *("disclaimer", "published_rank", "published_overall", "published_placement", "checkpoint"),
 )
-"""`task` names the board, `unranked` says why a row is shown and not ranked; the places are those over all boards."""
+"""`task` names the board, `unranked` says why a row is shown and not ranked; places and checkpoints are those over all
+boards."""
 
 
 def as_csv(board: LeaderboardOut) -> str:
@@ -81,6 +82,7 @@ def _rows(
         "published_rank": entry.published_rank if isinstance(entry, EntryOut) else None,
         "published_overall": standing.published_overall if standing else None,
         "published_placement": standing.published_placement if standing else None,
+        "checkpoint": standing.checkpoint if standing else None,
     }
     for metric, value in entry.metrics.items():
         yield {**whole, "metric": metric, **value.model_dump()}

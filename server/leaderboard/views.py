@@ -1,6 +1,6 @@
 """Leaderboards as they are published: values rounded to the phase's decimals, ranks from full precision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from server.leaderboard import release, service
 from server.leaderboard.bases import case_counts, digests_of, in_force
 from server.leaderboard.certain_out import certainty_out
 from server.leaderboard.certainty import Known, known, worked_out
+from server.leaderboard.checkpoints import Held, OfTeams
 from server.leaderboard.made import MadeBoards, MadeTrack, Shown, latest, made_track
 from server.leaderboard.published import published_out
 from server.leaderboard.service import Found
@@ -110,11 +111,21 @@ def made_tracks(
             otherwise=otherwise,
             certain=certain,
             published=found.published is not None,
+            held=_held(spec, counted),
         )
         names = {key: one["team"] for key, one in marks.items()}
         told = None if certain is None else certainty_out(certain, names)
         tracks.append(made_track(shown, told, pending=name in sure.pending))
     return tracks
+
+
+def _held(spec: Spec, counted: Sequence[service.Attempt]) -> OfTeams:
+    """What the images of each team hold that count, by its id and by task."""
+    found: dict[str, dict[str, Held]] = {}
+    for attempt in counted:
+        if attempt.checkpoint is not None:
+            found.setdefault(attempt.team_id, {})[spec.boards[attempt.board].task] = attempt.checkpoint
+    return found
 
 
 def _marks(team: Team) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from contract.leaderboard import LeaderboardOut, TrackOut
+from contract.leaderboard import CheckpointMark, LeaderboardOut, TrackOut
 from contract.notices import NoticeKind
 from contract.phases import CheckState, ReleaseCheck, ReleaseOut
 from contract.problems import ErrorCode
@@ -24,8 +24,10 @@ from server.datasets.models import IN_FORCE, Dataset
 from server.errors import Conflict
 from server.evaluations.heads import signed
 from server.evaluations.models import COUNTS, Evaluation
+from server.leaderboard.checkpoints import told_of
+from server.leaderboard.made import MadeTrack
 from server.leaderboard.release import obstacles, released_at
-from server.leaderboard.views import leaderboard_out
+from server.leaderboard.views import made_boards
 from server.phases.commitments import check_labels
 from server.settings import Settings
 from server.teams.models import Team
@@ -39,6 +41,7 @@ _FINE = {
     "one base": "All that is scored is of one version of the cases and of the metrics.",
     "ties": "No places of prizes are shared.",
     "standing": "No team with values is disqualified or without a right to prizes.",
+    "checkpoints": "The images of every team hold one verified checkpoint for all its tasks of a track.",
 }
 _RELEASED = NoticeKind.BOARD_RELEASED
 _MOST = 12
@@ -54,7 +57,8 @@ def checklist(session: Session, challenge: Challenge, phase: str, *, settings: S
     """
     if get_phase(challenge.spec, phase).board == "none":
         raise Conflict(ErrorCode.NO_BOARD, f"Phase {phase!r} has no leaderboard that could be released.")
-    at, board = now(session), leaderboard_out(session, challenge, phase, live=True, wait=True)
+    at, made = now(session), made_boards(session, challenge, phase, live=True, wait=True)
+    board = made.out
     left = obstacles(session, challenge, phase)
     checks = [check for name, found in left.items() for check in _checks(name, CheckState.ERROR, found)]
     for name, told in (
@@ -62,6 +66,7 @@ def checklist(session: Session, challenge: Challenge, phase: str, *, settings: S
         ("one base", _otherwise(board)),
         ("ties", _ties(board)),
         ("standing", _standing(board)),
+        *([("checkpoints", _checkpoints(made.tracks))] if challenge.spec.checkpoint else []),
     ):
         checks += _checks(name, CheckState.WARNING, told)
     since = released_at(session, challenge, phase)
@@ -206,6 +211,21 @@ def _standing(board: LeaderboardOut) -> Iterator[str]:
         teams = {row.team for track in board.tracks for row in track.unified if marked(row)}
         if teams:
             yield f"{said}: {_some(sorted(teams))}."
+
+
+def _checkpoints(tracks: Iterable[MadeTrack]) -> Iterator[str]:
+    """Ranked teams whose images do not hold one pretrained checkpoint, and which of their tasks differ."""
+    for track in tracks:
+        marks = {row.team: row.checkpoint for row in track.unified if not (row.baseline or row.disqualified)}
+        teams = {mark: [team for team in marks if marks[team] == mark] for mark in (*CheckpointMark, None)}
+        differing = [f"{team} ({told_of(track.held[team])})" for team in teams[CheckpointMark.DIFFERING]]
+        where = f"Track {track.track}:"
+        if differing:
+            yield f"{where} tasks hold different checkpoints, or not the declared one: {_some(differing)}."
+        if none := teams[CheckpointMark.NOT_DECLARED]:
+            yield f"{where} no pretrained checkpoint is declared by {_some(none)}."
+        if unknown := [team for team in teams[None] if team in track.held]:
+            yield f"{where} an older release checked images of {_some(unknown)}, and did not look for a checkpoint."
 
 
 def _awards(board: LeaderboardOut) -> Iterator[str]:

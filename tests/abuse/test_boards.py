@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import update
 from starlette.types import Receive, Scope, Send
 
+from contract.images import CheckpointState, DeclaredCheckpoint
 from evaluator.spec import Challenge
 from server.challenges.service import apply, get_challenge, release
 from server.database import SessionFactory, session_factory, unit_of_work
@@ -145,9 +146,26 @@ def scored_with_other_code(lab: Lab, evaluation: str) -> None:
         session.get_one(Evaluation, UUID(evaluation)).scored_with = {}
 
 
+def checked_again(lab: Lab, evaluation: str) -> None:
+    with unit_of_work(lab.sessions) as session:
+        image = session.get_one(Evaluation, UUID(evaluation)).image
+        image.facts = image.facts.model_copy(
+            update={"checkpoint": DeclaredCheckpoint(state=CheckpointState.NOT_DECLARED)}
+        )
+
+
 @pytest.mark.parametrize(
     "change",
-    [new_score, new_name, disqualified, other_cases, no_cases, no_longer_scored, scored_with_other_code],
+    [
+        new_score,
+        new_name,
+        disqualified,
+        other_cases,
+        no_cases,
+        no_longer_scored,
+        scored_with_other_code,
+        checked_again,
+    ],
 )
 def test_what_another_process_changes_is_seen(
     site: Site, lab: Lab, one: str, change: Callable[[Lab, str], None]

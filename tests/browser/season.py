@@ -23,6 +23,7 @@ from tests.server.lab import Entrant, Json, Lab
 from tests.server.phantoms import Phantom, nifti, phantom, write
 from tests.server.reevaluating import Organizing
 from tests.server.seeded import play
+from tests.server.test_checkpoints import MISSING, NOT_DECLARED, ONE, declares, verified
 from worker.score.consignments import work_off
 
 Voxels = npt.NDArray[np.bool_]
@@ -90,6 +91,8 @@ def season(
 ) -> Seeded:
     """Plays a season: boards, a team of the admin's with a checked case, cases to look at, a re-evaluation to apply."""
     played = play(lab, entrant, admin)
+    for name, team in played.teams.items():
+        declares(lab, team, {"Ada": verified(ONE), "Bob": MISSING}.get(name, NOT_DECLARED))
     own = lab.entrant(admin.http, "Northern Lights")
     lab.dataset("task5", cases=2, phase="sanity")
     evaluation = own.submit("task5", phase="sanity")

@@ -7,18 +7,31 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+PATH_LABEL, SHA256_LABEL = "proctor.checkpoint.path", "proctor.checkpoint.sha256"
+
 
 def image_archive(
-    path: Path, *, noise: int = 0, architecture: str = "amd64", environment: Sequence[str] = ()
+    path: Path,
+    *,
+    noise: int = 0,
+    architecture: str = "amd64",
+    environment: Sequence[str] = (),
+    declares: bytes | None = None,
+    holds: bytes = b"",
 ) -> str:
-    """Writes the archive of an image of one layer with `noise` bytes in it and returns its digest."""
+    """Writes the archive of an image of one layer with `noise` bytes in it and returns its digest.
+
+    declares: the checkpoint that its labels tell of; holds: the file that is there.
+    """
     seed = path.name.encode()
     content = b"".join(hashlib.sha512(seed + str(block).encode()).digest() for block in range(noise // 64))
-    layer = _tar({"app/predict.py": b"print(1)\n", "app/noise": content})
+    weights = {"app/w.pt": holds or declares} if declares else {}
+    layer = _tar({"app/predict.py": b"print(1)\n", "app/noise": content, **weights})
+    labels = {PATH_LABEL: "/app/w.pt", SHA256_LABEL: hashlib.sha256(declares).hexdigest()} if declares else {}
     config = {
         "architecture": architecture,
         "os": "linux",
-        "config": {"Env": list(environment)} if environment else {},
+        "config": ({"Env": list(environment)} if environment else {}) | ({"Labels": labels} if labels else {}),
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
     }
     text = json.dumps(config).encode()

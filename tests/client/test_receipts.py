@@ -58,6 +58,7 @@ def test_a_receipt_is_fetched_and_verified_without_the_server(
     assert f"{server.url} named it when the receipt was fetched" in verified.output
     assert "hidden cases, by verdict: none" in verified.output, "the test made it of no case"
     assert "task1: auroc 0.875" in verified.output
+    assert "it declares no pretrained checkpoint" in verified.output
     assert f"{archive} is the image that ran" in verified.output
     image_archive(tmp_path / "other.tar", noise=1024)
     other = mine("verify", file, "--image", tmp_path / "other.tar")

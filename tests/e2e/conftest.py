@@ -22,6 +22,7 @@ from worker.embedded.data import CHECKOUT
 HERE = Path(__file__).parent
 FOMO26 = CHECKOUT / "challenges" / "fomo26" / "challenge.yaml"
 Join = Callable[..., Person]
+WEIGHTS = b"pretrained weights of the honest image"
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +63,9 @@ def image(place: Path) -> Iterator[Callable[..., Path]]:
     base = ensure_base()
     made: list[Path] = []
 
-    def image(script: Path, *environment: str) -> Path:
-        target = place / f"image-{len(made)}.tar"
-        made.append(small_image(script, base, target, f"SESSION={uuid.uuid4().hex}", *environment))
+    def image(script: Path, *environment: str, checkpoint: bytes | None = None) -> Path:
+        target, session = place / f"image-{len(made)}.tar", f"SESSION={uuid.uuid4().hex}"
+        made.append(small_image(script, base, target, session, *environment, checkpoint=checkpoint))
         return made[-1]
 
     yield image
@@ -75,8 +76,11 @@ def image(place: Path) -> Iterator[Callable[..., Path]]:
 
 @pytest.fixture(scope="session")
 def honest(image: Callable[..., Path]) -> Path:
-    """The image whose answers are all right; one for all tests, so that the engine loads it once."""
-    return image(HERE / "honest.py")
+    """The image whose answers are all right; one for all tests, so that the engine loads it once.
+
+    It declares a checkpoint as the template does.
+    """
+    return image(HERE / "honest.py", checkpoint=WEIGHTS)
 
 
 @pytest.fixture(scope="session")

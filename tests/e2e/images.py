@@ -9,6 +9,7 @@ from typing import IO
 
 from demo.images import build_image
 from tests.hostile.images import tar_of
+from worker.embedded.data import CHECKOUT
 
 _LEFT_OUT = (
     "dist-packages/",
@@ -27,14 +28,26 @@ _LEFT_OUT = (
 """Parts of paths that Python without packages does without: 200 MB become 60."""
 
 
-def small_image(script: Path, base: str, target: Path, *environment: str) -> Path:
-    """An archive of `base` without its packages, with `script` as /app/predict.py and these variables."""
-    whole = build_image({"/app/predict.py": script.read_bytes()}, base, name=f"proctor-e2e-{script.stem}")
+def small_image(
+    script: Path, base: str, target: Path, *environment: str, checkpoint: bytes | None = None
+) -> Path:
+    """An archive of `base` without its packages, with `script` as /app/predict.py and these variables.
+
+    It holds and declares a checkpoint as an image of the template does, where one is given.
+    """
+    files = {"/app/predict.py": script.read_bytes()}
+    labels: dict[str, str] = {}
+    if checkpoint is not None:
+        labels = template_labels(hashlib.sha256(checkpoint).hexdigest())
+        files[labels["proctor.checkpoint.path"]] = checkpoint
+    whole = build_image(files, base, name=f"proctor-e2e-{script.stem}")
     with tarfile.open(whole) as archive:
         manifest = json.loads(_read(archive, "manifest.json").read())[0]
         config = json.loads(_read(archive, manifest["Config"]).read())
         layers = [_without(_read(archive, name)) for name in manifest["Layers"]]
     config["config"]["Env"] += environment
+    if labels:
+        config["config"]["Labels"] = labels
     config["rootfs"]["diff_ids"] = ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]
     config.pop("history", None)
     text = json.dumps(config, sort_keys=True).encode()
@@ -44,6 +57,14 @@ def small_image(script: Path, base: str, target: Path, *environment: str) -> Pat
     members = {"manifest.json": json.dumps(listed).encode(), f"{digest}.json": text}
     target.write_bytes(tar_of(members | dict(zip(names, layers, strict=True))))
     return target
+
+
+def template_labels(sha256: str) -> dict[str, str]:
+    """The labels that the template's Dockerfile gives an image whose checkpoint has this digest."""
+    lines = (CHECKOUT / "baseline_model" / "Dockerfile").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("LABEL proctor.checkpoint."))
+    pairs = line.removeprefix("LABEL ").replace("$CHECKPOINT_SHA256", sha256).split()
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def digest_of(archive: Path) -> str:

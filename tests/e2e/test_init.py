@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from demo.images import ensure_base
@@ -183,3 +184,6 @@ def test_the_page_of_the_baseline_leads_to_the_board(place: Path) -> None:
         assert stranger.team in said
         hidden = "proctor submit --task task2 --track method --phase validation --watch my-submission"
         assert "scored" in stranger.types(stranger.here(hidden)).lower()
+        board = httpx.get(f"{running.url}/api/v1/challenges/fomo26/leaderboards/validation").json()
+        (row,) = (row for track in board["tracks"] for row in track["unified"])
+        assert (row["team"], row["checkpoint"]) == (stranger.team, "one_for_all"), "its build declares it"

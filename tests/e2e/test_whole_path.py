@@ -1,6 +1,7 @@
 """From an image to a place on the leaderboard, over HTTP, for all six tasks."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -16,7 +17,7 @@ import pytest
 
 from evaluator.signing import verify
 from evaluator.spec import Challenge
-from tests.e2e.conftest import FOMO26, HERE, Join
+from tests.e2e.conftest import FOMO26, HERE, WEIGHTS, Join
 from tests.e2e.installation import Installation
 from tests.e2e.people import Json, Person
 
@@ -122,6 +123,23 @@ def test_the_leaderboard_has_seven_boards_and_an_unranked_baseline(
         ]
     places = {one["team"]: one["placement"] for one in track["unified"]}
     assert places == {"Perfect": 1, "Baseline": None}
+
+
+def test_a_checkpoint_as_the_template_declares_it_is_compared_and_shows_on_the_board_and_in_receipts(
+    answers: Json, admin: Person, stranger: Person, running: Installation
+) -> None:
+    track = next(one for one in stranger.get(LEADERBOARD)["tracks"] if one["track"] == "open")
+    marks = {one["team"]: one["checkpoint"] for one in track["unified"]}
+    assert marks == {"Perfect": "one_for_all", "Baseline": "not_declared"}
+    page = httpx.get(f"{running.url}{LEADERBOARD}?track=open").text
+    assert ">one for all</td>" in page
+    assert ">not declared</td>" in page
+    held = {"state": "verified", "sha256": f"sha256:{hashlib.sha256(WEIGHTS).hexdigest()}"}
+    none = {"state": "not_declared", "sha256": None}
+    for team, said in {"perfect": held, "baseline": none}.items():
+        for one in answers[team]["evaluations"]:
+            statement = admin.get(f"/admin/evaluations/{one['id']}/receipt")["statement"]
+            assert statement["checkpoint"] == said
 
 
 def test_the_csv_is_accepted_by_the_rank_command(answers: Json, running: Installation, place: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contract.images import CheckpointState, DeclaredCheckpoint, ImageFacts
-from sandbox.archive import Bounds, HashOnly, check_archive
+from sandbox.archive import Bounds, HashOnly, check_archive, declared_by
 from tests.sandbox import sifs
 from tests.sandbox.archives import config, legacy, pack, special, tar
 
@@ -174,6 +174,10 @@ METADATA = 0x4006
 
 def labelled_sif(inside: object = None, beside: object = None, model: bytes = WEIGHTS) -> ImageFacts:
     """The facts of a SIF file whose image and whose metadata have these labels."""
+    return facts_of(sif_file(inside, beside, model))
+
+
+def sif_file(inside: object = None, beside: object = None, model: bytes = WEIGHTS) -> bytes:
     files: dict[str, bytes | str] = {"app/model.pt": model, "bin/python": b"#!/bin/sh\n"}
     if inside is not None:
         text = inside if isinstance(inside, bytes) else json.dumps(inside).encode()
@@ -182,7 +186,7 @@ def labelled_sif(inside: object = None, beside: object = None, model: bytes = WE
     if beside is not None:
         attributes = {"data": {"attributes": {"labels": beside}}, "type": "container"}
         objects.append((METADATA, json.dumps(attributes).encode(), b""))
-    return facts_of(sifs.sif(*objects))
+    return sifs.sif(*objects)
 
 
 @pytest.mark.parametrize("places", [(True, False), (False, True), (True, True)])
@@ -213,6 +217,22 @@ def test_labels_of_a_sif_file_that_are_no_object_declare_nothing(text: bytes) ->
     checkpoint = labelled_sif(text).checkpoint
     assert checkpoint is not None
     assert checkpoint.state is CheckpointState.NOT_DECLARED
+
+
+def test_labels_are_read_before_any_layer_is(tmp_path: Path) -> None:
+    """Of an archive whose one layer is damaged, and of a SIF file; what declares nothing is None."""
+    path = tmp_path / "image"
+    image = config(MODEL, config={"Labels": declared()})
+    path.write_bytes(pack(legacy(b"damaged", image=image)))
+    labels = declared_by(path)
+    assert labels is not None
+    assert labels.sha256 == "sha256:" + sha256(WEIGHTS)
+    path.write_bytes(sif_file(declared(content=OTHER)))
+    labels = declared_by(path)
+    assert labels is not None
+    assert labels.sha256 == "sha256:" + sha256(OTHER)
+    path.write_bytes(sif_file())
+    assert declared_by(path) is None
 
 
 def test_a_sif_file_with_another_file_is_told(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_the_row_tells_it_and_the_digests_only_to_the_team(
     ada.submit()
     lab.worker().drain()
     score_all(lab, lambda _: 0.8)
-    told = {"tasks": 1, "declared": 1, "verified": 1, "checkpoints": 1}
+    told = {"mark": "one_for_all", "tasks": 1, "declared": 1, "verified": 1, "checkpoints": 1}
     assert entry(nobody, lab) == told | {"of_tasks": None}
     own = entry(ada.http, lab)
     assert own is not None

@@ -4,7 +4,9 @@ import hashlib
 from base64 import b64decode
 
 import httpx
+import pytest
 
+from contract.images import DeclaredCheckpoint
 from evaluator.scoring import MetricReport
 from evaluator.signing import verify
 from evaluator.spec import Challenge
@@ -14,6 +16,7 @@ from server.evaluations.receipt_keys import require_own_key
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.seeded import report
+from tests.server.test_checkpoints import MISSING, NOT_DECLARED, ONE, declares, verified
 from tests.server.test_leaderboard import change
 from tests.server.test_scoring_faults import claimed
 
@@ -56,6 +59,24 @@ def test_of_public_cases_a_team_gets_the_whole_receipt(lab: Lab, team: Entrant, 
     assert own == receipt(admin.http, evaluation, admin=True)
     assert len(own["statement"]["cases"]) == 3
     assert own["statement"]["source"] == SOURCE
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "said"),
+    [
+        (verified(ONE), {"checkpoint": {"state": "verified", "sha256": ONE}}),
+        (MISSING, {"checkpoint": {"state": "missing", "sha256": ONE}}),
+        (NOT_DECLARED, {"checkpoint": {"state": "not_declared", "sha256": None}}),
+        (None, {}),
+    ],
+)
+def test_it_names_the_checkpoint_of_the_image_as_its_check_found_it(
+    lab: Lab, team: Entrant, checkpoint: DeclaredCheckpoint | None, said: Json
+) -> None:
+    lab.dataset("task5", cases=3, phase="sanity")
+    declares(lab, team, checkpoint)
+    statement = receipt(team.http, settled(lab, team, "sanity"))["statement"]
+    assert {name: one for name, one in statement.items() if name == "checkpoint"} == said
 
 
 def test_of_hidden_cases_a_team_gets_counts_and_what_is_shown_of_scores_once_it_is_shown(

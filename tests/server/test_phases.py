@@ -276,6 +276,7 @@ def test_a_release_goes_through_a_list_and_refuses_what_is_not_final(
         "one base": "ok",
         "ties": "ok",
         "standing": "warning",
+        "checkpoints": "warning",
     }
     told = " ".join(check["found"] for check in found["checks"])
     assert "Cyd (task5, track open)" in told

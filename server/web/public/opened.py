@@ -136,6 +136,8 @@ def _checkpoint(found: SharedCheckpointOut) -> Mark:
         return Mark(
             "checkpoint verified" if found.tasks == 1 else f"one checkpoint for all {of}", "good", said
         )
+    if found.mark is None:
+        return Mark("checkpoint not known", "", "An older release checked an image, and did not look for one")
     if not found.declared:
         return Mark("checkpoint not declared", "", said)
     if found.checkpoints > 1:

@@ -23,7 +23,8 @@ def unified_page(
     board: Board, track: MadeTrack, view: View, own: str | None, behind: EntryDetailsOut | None = None
 ) -> Mapping[str, Any]:
     """A track over all its boards, and the boards that lead from it. behind: what stands behind the opened row."""
-    table = table_of(OverAll(track, view.path), track.unified, view, own)
+    source = OverAll(track, view.path)
+    table = table_of(source, track.unified, view, own)
     filled = [one for one in track.boards if one.count or one.otherwise]
     return _common(board, track, view.path) | {
         "table": table,
@@ -31,6 +32,7 @@ def unified_page(
         "ranked": sum(not (entry.baseline or entry.disqualified) for entry in track.unified),
         "filled": filled,
         "empty": [one.head for one in track.boards if not (one.count or one.otherwise)],
+        "checkpoints": source.checkpoints,
         "prizes": any(entry.prize for entry in track.unified),
         "cases": _cases(board, track.heads),
         "csv": table.view.link(f"{view.path}/shown.csv", page=1, opened=""),

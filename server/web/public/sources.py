@@ -4,24 +4,47 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from contract.leaderboard import BoardOut, EntryOut, MetricOut, PlacesOut, UnifiedOut, ValueOut
+from contract.leaderboard import (
+    BoardOut,
+    CheckpointMark,
+    EntryOut,
+    MetricOut,
+    PlacesOut,
+    UnifiedOut,
+    ValueOut,
+)
 from server.leaderboard.made import MadeTrack
 from server.pages import footnotes
 from server.web.public.tables import NONE, Cell, Column, decimals, number, numbered, share, told_elsewhere
 
-MEAN = "mean"
+MEAN, CHECKPOINT = "mean", "checkpoint"
+_HELD = {
+    CheckpointMark.ONE_FOR_ALL: Cell(
+        "one for all", title="The images of all its tasks hold the same verified checkpoint"
+    ),
+    CheckpointMark.DIFFERING: Cell(
+        "differing", title="Declared, and not the same verified checkpoint in the images of all its tasks"
+    ),
+    CheckpointMark.NOT_DECLARED: Cell(
+        "not declared", quiet=True, title="No image of its tasks declares a pretrained checkpoint"
+    ),
+}
+_UNSEEN = Cell(NONE, quiet=True, title="Not known: an older release checked an image, and did not look")
 
 
 @dataclass(frozen=True)
 class OverAll:
-    """A track over all boards: their ranks, and the weighted mean of these. here: the address of the boards' pages."""
+    """A track over all boards: their ranks, the weighted mean of these, and checkpoints where the challenge shows them.
+
+    here: the address of the boards' pages.
+    """
 
     track: MadeTrack
     here: str
 
     @cached_property
     def columns(self) -> Sequence[Column]:
-        """The mean, and each board."""
+        """The mean, each board, and whether the tasks share a checkpoint."""
         whole = sum(board.weight for board in self.track.heads)
         boards = [
             Column(
@@ -34,7 +57,15 @@ class OverAll:
             for board in self.track.heads
         ]
         mean = Column(MEAN, "Mean rank", full="Weighted mean of the board ranks", below="lower is better")
-        return [mean, *boards]
+        held = Column(
+            CHECKPOINT, "Checkpoint", full="One pretrained checkpoint for all tasks", below="all tasks"
+        )
+        return [mean, *boards, *([held] if self.checkpoints else [])]
+
+    @cached_property
+    def checkpoints(self) -> bool:
+        """Whether there is something to be said of them."""
+        return any(entry.checkpoint for entry in self.track.unified)
 
     def place(self, entry: UnifiedOut) -> float | None:
         """Over all boards."""
@@ -53,11 +84,15 @@ class OverAll:
         return entry.prize
 
     def number(self, entry: UnifiedOut, key: str) -> float | None:
-        """The mean, or the rank on a board."""
+        """The mean, the rank on a board, or where a checkpoint stands among the marks, the best first."""
+        if key == CHECKPOINT:
+            return next((at for at, mark in enumerate(CheckpointMark) if mark == entry.checkpoint), None)
         return entry.overall if key == MEAN else entry.board_ranks.get(key)
 
     def cell(self, entry: UnifiedOut, key: str) -> Cell:
         """A rank that stands for nothing on the board is in brackets."""
+        if key == CHECKPOINT:
+            return next((cell for mark, cell in _HELD.items() if mark == entry.checkpoint), _UNSEEN)
         if key == MEAN:
             return Cell(
                 decimals(entry.overall, 2), told_elsewhere(entry.published_overall, entry.overall, ".2f")

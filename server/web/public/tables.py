@@ -14,12 +14,16 @@ _Shown = TypeVar("_Shown", bound=Marks, contravariant=True)
 
 
 class Cell(NamedTuple):
-    """What stands in a cell: a value, what is below it, the number of its note, and whether it says little."""
+    """What stands in a cell: a value, what is below it, the number of its note, whether it says little.
+
+    title: what it means.
+    """
 
     text: str
     below: str = ""
     note: int = 0
     quiet: bool = False
+    title: str = ""
 
 
 class Mark(NamedTuple):
