@@ -35,11 +35,23 @@ _InputOrGroup = Annotated[
 
 
 class Gpu(Model):
-    """GPUs of one case. `required: false` lets a slot without one run the case on its processor cores."""
+    """GPUs of one case. `required: false` lets a slot without one run the case on its processor cores.
+
+    memory: the size that each is sold with, so that `80g` takes every card of 80 GB, none of which shows 80 GiB.
+    """
 
     count: Annotated[int, Field(ge=0, le=8)] = 1
     memory: Bytes | None = None
     required: bool = True
+
+    @property
+    def least_shown(self) -> int:
+        """Bytes that a driver shows of such a card at least: in decimal units, an H100 of 80 GB shows 85.5e9.
+
+        Cards that keep error-correcting codes in their own memory show up to a sixteenth less than their size in binary
+        units, and all of them more than their size in decimal ones.
+        """
+        return (self.memory or 0) * 10**9 // 2**30
 
 
 _Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]

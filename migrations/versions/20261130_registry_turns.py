@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0034_registry"
-down_revision = "0033_registry"
+down_revision = "0034_cuda"
 branch_labels = None
 depends_on = None
 

@@ -27,7 +27,7 @@ def needs_of(limits: Limits) -> dict[str, Any]:
         "needs_cpus": limits.cpus,
         "needs_memory": limits.memory,
         "needs_gpus": gpu.count if gpu else 0,
-        "needs_gpu_memory": (gpu.memory or 0) if gpu else 0,
+        "needs_gpu_memory": gpu.least_shown if gpu else 0,
         "needs_runtime": limits.runtime or ANY_RUNTIME,
     }
 

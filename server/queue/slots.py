@@ -94,7 +94,7 @@ class Needs:
             needs_cpus=limits.cpus,
             needs_memory=limits.memory,
             needs_gpus=gpu.count if gpu else 0,
-            needs_gpu_memory=(gpu.memory or 0) if gpu else 0,
+            needs_gpu_memory=gpu.least_shown if gpu else 0,
             needs_runtime=limits.runtime or ANY_RUNTIME,
         )
 
@@ -281,7 +281,7 @@ def needs(evaluation: Evaluation | Needs) -> str:
         f"{evaluation.needs_memory / 2**30:g} GiB of memory",
     ]
     if evaluation.needs_gpus:
-        of = f" of {evaluation.needs_gpu_memory / 2**30:g} GiB" if evaluation.needs_gpu_memory else ""
+        of = f" of {evaluation.needs_gpu_memory / 10**9:g} GB" if evaluation.needs_gpu_memory else ""
         parts.append(f"{evaluation.needs_gpus} GPU{of}")
     if evaluation.needs_runtime != ANY_RUNTIME:
         parts.append(f"the runtime {evaluation.needs_runtime}")

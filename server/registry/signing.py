@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from server.settings import Settings
+from server.settings import RegistrySettings
 
 ISSUER = "proctor"
 SERVICE = "proctor"
@@ -39,15 +39,13 @@ class Grant:
     actions: tuple[str, ...]
 
 
-def sign(settings: Settings, subject: str, grants: Sequence[Grant]) -> str:
+def sign(settings: RegistrySettings, subject: str, grants: Sequence[Grant]) -> str:
     """A token for `subject`, which the registry lets do what `grants` say and nothing else.
 
     Raises:
         OSError, ValueError: the file that PROCTOR_REGISTRY_KEY names cannot be read, or holds no such key.
     """
-    if settings.registry_key is None:
-        raise ValueError("there is no PROCTOR_REGISTRY_KEY")
-    key, certificate = _read(settings.registry_key, settings.registry_key.stat().st_mtime_ns)
+    key, certificate = _key_of(settings)
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -61,6 +59,21 @@ def sign(settings: Settings, subject: str, grants: Sequence[Grant]) -> str:
     }
     header: Mapping[str, object] = {"alg": "ES256", "typ": "JWT", "x5c": [certificate]}
     return jwt.encode(dict(header), claims, key, algorithms=["ES256"])
+
+
+def check_key(settings: RegistrySettings) -> None:
+    """Requires that tokens can be signed.
+
+    Raises:
+        OSError, ValueError: as of `sign`.
+    """
+    _key_of(settings)
+
+
+def _key_of(settings: RegistrySettings) -> tuple[ECKey, str]:
+    if settings.registry_key is None:
+        raise ValueError("there is no PROCTOR_REGISTRY_KEY")
+    return _read(settings.registry_key, settings.registry_key.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=2)

@@ -22,6 +22,7 @@ from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin
 from worker.admin.blobs import check, copy
 from worker.admin.bucket_findings import blob_store, judged
+from worker.admin.bucket_told import note_bucket
 from worker.admin.findings import FindingState
 from worker.admin.main import collect
 
@@ -210,7 +211,30 @@ def test_what_cannot_be_done_is_said(
 
 def test_the_doctor_says_nothing_where_blobs_are_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BLOBS_URL", raising=False)
-    assert [*blob_store()] == []
+    assert [*blob_store(Path())] == []
+
+
+def test_a_command_that_is_not_told_of_the_bucket_takes_no_files_for_all_blobs(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an installation that `up` runs here; elsewhere every program is told of its own."""
+    data = tmp_path / "data"
+    for folder in ("postgres", "secrets"):
+        (data / folder).mkdir(parents=True)
+    (data / "secrets" / "secret_key").write_text("k" * 40)
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("BLOBS_URL", "s3://bucket/proctor")
+    note_bucket(data)
+    monkeypatch.delenv("BLOBS_URL")
+    for words in (("backup", str(tmp_path / "backup")), ("blobs", "check"), ("gc",)):
+        result = run(*words)
+        assert result.exit_code == 1, words
+        assert "are in s3://bucket/proctor, and BLOBS_URL is not set here" in _said(result)
+    assert not (tmp_path / "backup").exists()
+    (finding,) = blob_store(data)
+    assert finding.state is FindingState.FAIL
+    note_bucket(data)  # `up` starts without a bucket: the blobs were copied back
+    assert [*blob_store(data)] == []
 
 
 def test_the_doctor_tries_the_bucket_and_leaves_nothing_in_it(
@@ -218,7 +242,7 @@ def test_the_doctor_tries_the_bucket_and_leaves_nothing_in_it(
 ) -> None:
     place = server.bucket()
     monkeypatch.setenv("BLOBS_URL", _told(monkeypatch, place))
-    (finding,) = blob_store()
+    (finding,) = blob_store(Path())
     assert finding.state is FindingState.OK, finding
     assert "written, read, listed and removed" in finding.found
     assert "Contents" not in server.client.list_objects_v2(Bucket=place.bucket)
@@ -237,7 +261,7 @@ def test_the_doctor_says_what_is_wrong_with_the_bucket(
     on_swift: S3Server, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], said: str
 ) -> None:
     monkeypatch.setenv("BLOBS_URL", _told(monkeypatch, on_swift.bucket(), **changes, PATIENCE="16"))
-    (finding,) = blob_store()
+    (finding,) = blob_store(Path())
     assert finding.state is FindingState.FAIL
     assert said in finding.found
     assert finding.remedy
@@ -247,10 +271,10 @@ def test_the_doctor_says_that_a_bucket_is_gone_or_a_clock_is_off(
     on_swift: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("BLOBS_URL", _told(monkeypatch, on_swift.place("never-made")))
-    assert "no bucket never-made" in next(blob_store()).found
+    assert "no bucket never-made" in next(blob_store(Path())).found
     with swift(tmp_path / "swift", ahead=-7200) as yesterday:
         monkeypatch.setenv("BLOBS_URL", _told(monkeypatch, yesterday.place("bucket")))
-        assert "by 2.0 hours" in next(blob_store()).found
+        assert "by 2.0 hours" in next(blob_store(Path())).found
 
 
 def test_the_doctor_warns_of_clocks_before_the_store_refuses_and_of_parts_that_stay() -> None:

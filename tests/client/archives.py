@@ -31,7 +31,8 @@ def image_archive(
     config = {
         "architecture": architecture,
         "os": "linux",
-        "config": ({"Env": list(environment)} if environment else {}) | ({"Labels": labels} if labels else {}),
+        "config": ({"Env": list(environment)} if environment else {})
+        | ({"Labels": labels} if labels else {}),
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
     }
     text = json.dumps(config).encode()

@@ -136,7 +136,7 @@ def test_a_slot_gets_only_what_it_can_run_and_the_team_is_told(lab: Lab, team: E
         assert lab.worker(**lack).lease() is None
     note = team.evaluation(evaluation)["note"]
     assert note.startswith(
-        "Waits: no worker offers 32 CPUs, 64 GiB of memory, 1 GPU of 80 GiB; the organizers"
+        "Waits: no worker offers 32 CPUs, 64 GiB of memory, 1 GPU of 80 GB; the organizers"
     )
     assert lab.worker().lease() is not None
     assert team.evaluation(evaluation)["note"] is None

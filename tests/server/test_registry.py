@@ -24,6 +24,8 @@ from server.uploads.models import Upload
 from tests.sandbox.archives import LAYER, legacy, pack, tar
 from tests.server.conftest import Person
 from tests.server.registries import SECRET, Hub, hub, run
+from worker.admin.findings import FindingState
+from worker.admin.registry_findings import push_registry
 from worker.score.images import check_waiting
 from worker.score.pushes import find_pushed, take_pushed
 
@@ -241,3 +243,27 @@ def test_a_push_that_is_told_of_twice_is_taken_once_and_nobody_sends_its_bytes(
     shown = _arrived(captain, team_id, sessions, registry)
     assert (shown["status"], shown["code"]) == ("rejected", "registry_failed")
     assert "no longer has" in shown["message"]
+
+
+def test_the_doctor_asks_the_registry_and_reads_the_key_of_its_tokens(
+    registry: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REGISTRY_URL", raising=False)
+    assert [*push_registry()] == []
+    told = {"REGISTRY_URL": f"http://{registry.host}", "PROCTOR_REGISTRY_SECRET": SECRET}
+    for name, value in (told | {"PROCTOR_REGISTRY_KEY": str(registry.settings.registry_key)}).items():
+        monkeypatch.setenv(name, value)
+    assert [finding.state for finding in push_registry()] == [FindingState.OK]
+    monkeypatch.setenv("PROCTOR_REGISTRY_KEY", str(tmp_path / "none.key"))
+    key, answers = push_registry()
+    assert (key.state, answers.state) == (FindingState.FAIL, FindingState.OK)
+    assert "none.key" in key.found
+    monkeypatch.setenv("PROCTOR_REGISTRY_INSIDE", registry.api.removesuffix("/api/v1"))
+    *_, other = push_registry()
+    assert "answers 404 to whoever shows no token" in other.found
+    monkeypatch.setenv("PROCTOR_REGISTRY_INSIDE", "http://127.0.0.1:9")
+    *_, away = push_registry()
+    assert "does not answer" in away.found
+    monkeypatch.delenv("PROCTOR_REGISTRY_KEY")
+    (unset,) = push_registry()
+    assert "REGISTRY_URL needs PROCTOR_REGISTRY_KEY" in unset.found

@@ -77,7 +77,7 @@ def test_a_challenge_has_a_page_that_says_what_it_asks_and_how_to_take_part(site
     for part in (
         "Brain age regression",
         "<code>--t2s</code> t2s.nii.gz or <code>--swi</code>",
-        "120 s, 32 CPU, 64 GiB of memory, 1 GPU with 80 GiB",
+        "120 s, 32 CPU, 64 GiB of memory, 1 GPU of 80 GB",
         f'href="/challenges/{slug}/leaderboards/validation"',
         "leaderboard sealed",
         "proctor register ADDRESS",

@@ -3,16 +3,20 @@
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import ValidationError
 
+from worker.admin.bucket_told import REMEDY, untold
 from worker.admin.findings import DoctorFinding, FindingState
 
 _OFF = 60.0
 
 
-def blob_store() -> Iterator[DoctorFinding]:
+def blob_store(data: Path) -> Iterator[DoctorFinding]:
     """Where blobs lie in a bucket: whether it does what it has to, and whether the clocks agree."""
+    if (said := untold(data)) is not None:
+        yield DoctorFinding("blob store", FindingState.FAIL, said, REMEDY)
     if not os.environ.get("BLOBS_URL"):
         return
     from server.blobs import BlobsAway, probe_of  # hosts of run workers have no server

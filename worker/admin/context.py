@@ -22,6 +22,7 @@ from server.errors import Problem
 from server.settings import Settings
 from server.tables import open_database
 from server.words import words
+from worker.admin.bucket_told import REMEDY, untold
 from worker.embedded.data import data_directory, secret
 from worker.embedded.postgres import Postgres
 
@@ -47,6 +48,8 @@ def settings_of(data: Path | None) -> Settings:
         )
     if not (directory / "secrets" / "secret_key").is_file():
         fail(f"{directory / 'secrets' / 'secret_key'} is missing; 'proctor-admin up' says how to go on.")
+    if (said := untold(directory)) is not None:
+        fail(f"{said} {REMEDY}")
     return Settings(  # type: ignore[call-arg]  # database_url goes by its alias
         data=directory,
         secret_key=SecretStr(secret(directory, "secret_key")),

@@ -22,6 +22,7 @@ from sandbox.faults import EngineFault
 from sandbox.gpu import InstalledGpu, gpus
 from worker.admin.bucket_findings import blob_store
 from worker.admin.findings import DoctorFinding, FindingState, Profile
+from worker.admin.registry_findings import push_registry
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
 from worker.embedded.data import data_directory
@@ -98,7 +99,8 @@ def examine(data: Path, port: int | None, engine_kind: str | None = None) -> lis
         page_scripts(shelf().scripts),
         graphics(gpus()),
         *storage_lasts(data),
-        *blob_store(),
+        *blob_store(data),
+        *push_registry(),
         *recorded(data),
     ]
 

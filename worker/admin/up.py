@@ -9,6 +9,7 @@ import typer
 
 from evaluator.terminal import Console
 from server.settings import checked_url
+from worker.admin.bucket_told import note_bucket
 from worker.admin.platform import Platform, SecretKey, WorkerToken, services
 from worker.admin.secret_key import check_secret_key
 from worker.admin.tokens import local_worker_token
@@ -98,6 +99,7 @@ def serve(
     """
     prepare(platform.data)
     _require_alone(platform)
+    note_bucket(platform.data)
     written = False
 
     def ready() -> None:

@@ -190,7 +190,7 @@ def _limits(limits: Limits) -> str:
     """What one case may use, as a sentence has it."""
     gpu = "no GPU"
     if limits.gpu is not None and limits.gpu.count:
-        memory = f" with {size(limits.gpu.memory)}" if limits.gpu.memory else ""
+        memory = f" of {limits.gpu.least_shown / 10**9:g} GB" if limits.gpu.memory else ""
         gpu = f"{limits.gpu.count} GPU{memory}"
     return (
         f"{limits.seconds_per_case:g} s, {limits.cpus:g} CPU, {size(limits.memory)} of memory, {gpu}; "
