@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from client.kinds import made_rules
 from demo.images import ensure_base
 from evaluator.spec import Challenge, load_challenge
 from tests.e2e.conftest import FOMO26
-from tests.e2e.datasets import nifti, write_task
+from tests.e2e.datasets import nifti
 from tests.e2e.installation import Installation, installation
 from worker.embedded.data import CHECKOUT
 
@@ -114,13 +114,28 @@ def stranger(running: Installation, place: Path) -> Iterator[Stranger]:
         yield stranger
 
 
+def write_cases(folder: Path, file: str, labels: Sequence[str]) -> Path:
+    """A scan for each label, in the layout that is imported."""
+    for number, label in enumerate(labels):
+        place = Path(f"sub-{number:02}") / "ses-01"
+        voxels = np.random.default_rng([26, number]).integers(0, 900, (16, 16, 16)).astype(np.int16)
+        for kind, name, content in (
+            ("preprocessed", file, nifti(voxels)),
+            ("labels", "label.txt", f"{label}\n".encode()),
+        ):
+            (folder / kind / place).mkdir(parents=True)
+            (folder / kind / place / name).write_bytes(content)
+    return folder
+
+
 def test_the_page_of_a_skeleton_leads_to_the_board(
     running: Installation, stranger: Stranger, fomo26: Challenge
 ) -> None:
     """The shortest: a number, which needs no package, in a challenge that no other test looks at."""
     slug = f"first-{stranger.tag[5:]}"
     running.apply(fomo26.model_copy(update={"challenge": slug}))
-    running.import_task(slug, "sanity", "task3", write_task(fomo26, "task3", stranger.home / "made", cases=2))
+    made = write_cases(stranger.home / "made", "t1w.nii.gz", ["38.5", "61"])
+    running.import_task(slug, "sanity", "task3", made)
     stranger.types(f"proctor register {stranger.url}")
     stranger.types(f"proctor init mine --task task3 --challenge {slug} --invoke")
     said = stranger.follows()
@@ -172,27 +187,14 @@ def test_scores_of_classes_are_built_tried_and_scored(running: Installation, str
     spec = made_rules("classes").spec
     opened = {name: phase.model_copy(update={"opens": OPENED}) for name, phase in spec.phases.items()}
     running.apply(spec.model_copy(update={"challenge": slug, "phases": opened}))
-    running.import_task(slug, "test", "task", write_classes(stranger.home / "made"))
+    made = write_cases(stranger.home / "made", "image.nii.gz", 2 * ["first", "second", "third"])
+    running.import_task(slug, "test", "task", made)
     stranger.types(f"proctor register {stranger.url}")
     stranger.types(f"proctor init mine --task task --challenge {slug}")
     said = stranger.follows()
     assert "2 of 2 cases valid." in said
     assert "scored" in said.lower()
     assert stranger.team in said
-
-
-def write_classes(folder: Path) -> Path:
-    """Two scans of each class of the made challenge, in the layout that is imported."""
-    for number in range(6):
-        place = Path(f"sub-{number:02}") / "ses-01"
-        voxels = np.random.default_rng(number).integers(0, 900, (16, 16, 16), dtype=np.int16)
-        for kind, name, content in (
-            ("preprocessed", "image.nii.gz", nifti(voxels)),
-            ("labels", "label.txt", f"{('first', 'second', 'third')[number % 3]}\n".encode()),
-        ):
-            (folder / kind / place).mkdir(parents=True)
-            (folder / kind / place / name).write_bytes(content)
-    return folder
 
 
 @pytest.mark.long
