@@ -33,8 +33,14 @@ def baseline_files(start: Start) -> Mapping[str, bytes]:
     paths = [
         path for path in sorted(top.rglob("*")) if path.is_file() and not set(path.parts) & set(_LEFT_OUT)
     ]
-    files = {f"baseline_model/{path.relative_to(top).as_posix()}": path.read_bytes() for path in paths}
+    files = {f"baseline_model/{path.relative_to(top).as_posix()}": _released(path) for path in paths}
     return {"README.md": baseline_page(start), **files, **companions(start)}
+
+
+def _released(path: Path) -> bytes:
+    """A file as it is released: a checkout on Windows may end lines otherwise, which no shell in an image takes."""
+    content = path.read_bytes()
+    return content if b"\0" in content else content.replace(b"\r\n", b"\n")
 
 
 def _found(packed: str, checked_out: str) -> Path:

@@ -2,6 +2,8 @@
 
 import ast
 import html
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import httpx
 import pytest
 import yaml
 
+from client import baseline, kinds, starting
 from client.errors import WrongUsage
 from client.folders import write_folder
 from client.kinds import KINDS
@@ -210,6 +213,61 @@ def test_windows_is_told_where_it_runs(cli: Cli, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sys, "platform", "win32")
     done = cli("init", tmp_path / "mine", "--kind", "number")
     assert (done.exit_code, "run it in WSL" in done.output) == (6, True), done.output
+
+
+@pytest.mark.parametrize(
+    "words", [("--kind", "table", "--invoke"), ("--task", "task2"), ("--from", "baseline")], ids=" ".join
+)
+def test_a_checkout_on_windows_writes_the_same_files(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Lines end in a line feed alone, whatever those of the sources end in."""
+    assert cli("init", tmp_path / "meant", *words).exit_code == 0
+    sources = tmp_path / "sources"
+    shutil.copytree(
+        ROOT / "baseline_model",
+        sources / "baseline_model",
+        ignore=shutil.ignore_patterns("__pycache__", "wheels"),
+    )
+    shutil.copytree(ROOT / "client" / "templates", sources / "templates")
+    shutil.copyfile(FOMO26, sources / "fomo26.yaml")
+    for path in sources.rglob("*"):
+        if path.is_file() and b"\0" not in path.read_bytes():
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    monkeypatch.setattr(baseline, "_PACKED", sources)
+    for module in (starting, kinds):
+        monkeypatch.setattr(module, "TEMPLATES", sources / "templates")
+
+    assert cli("init", tmp_path / "made", *words).exit_code == 0
+
+    made, meant = (
+        {name: (top / name).read_bytes() for name in files(top)}
+        for top in (tmp_path / "made", tmp_path / "meant")
+    )
+    assert made == meant
+    assert not [name for name, content in made.items() if b"\0" not in content and b"\r" in content]
+
+
+@pytest.mark.parametrize("words", [("--kind", "embedding", "--invoke"), ("--from", "baseline")], ids=" ".join)
+def test_nothing_that_is_written_has_to_be_executable(
+    cli: Cli, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Windows has no such bit: each program is given to another one by name, in commands and in the image."""
+    folder = tmp_path / "mine"
+    assert cli("init", folder, *words).exit_code == 0
+    assert not [name for name in files(folder) if (folder / name).stat().st_mode & 0o111]
+    assert not list(folder.rglob("*.sh"))
+    pages = "".join(path.read_text() for path in folder.rglob("README.md"))
+    typed = [
+        line
+        for block in re.findall(r"^```sh\n(.*?)^```$", pages, re.M | re.S)
+        for line in block.splitlines()
+        if line
+    ]
+    assert typed
+    assert {line.split()[0] for line in typed} <= {"python", "proctor", "docker", "apptainer", "pip", "make"}
+    for path in folder.rglob("Dockerfile"):
+        assert "chmod" not in path.read_text()
 
 
 def test_no_word_of_a_challenge_becomes_a_command_or_code(cli: Cli, tmp_path: Path) -> None:

@@ -6,21 +6,26 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
+from client.kinds import made_rules
 from demo.images import ensure_base
-from evaluator.spec import load_challenge
+from evaluator.spec import Challenge, load_challenge
 from tests.e2e.conftest import FOMO26
+from tests.e2e.datasets import nifti
 from tests.e2e.installation import Installation, installation
 from worker.embedded.data import CHECKOUT
 
 PASSWORD = "a long password of a stranger"
+OPENED = datetime(2026, 1, 1, tzinfo=UTC)
 APPTAINER = Path(__file__).with_name("apptainer.py")
 
 
@@ -110,8 +115,38 @@ def stranger(running: Installation, place: Path) -> Iterator[Stranger]:
         yield stranger
 
 
+def write_cases(folder: Path, file: str, labels: Sequence[str]) -> Path:
+    """A scan for each label, in the layout that is imported."""
+    for number, label in enumerate(labels):
+        place = Path(f"sub-{number:02}") / "ses-01"
+        voxels = np.random.default_rng([26, number]).integers(0, 900, (16, 16, 16)).astype(np.int16)
+        for kind, name, content in (
+            ("preprocessed", file, nifti(voxels)),
+            ("labels", "label.txt", f"{label}\n".encode()),
+        ):
+            (folder / kind / place).mkdir(parents=True)
+            (folder / kind / place / name).write_bytes(content)
+    return folder
+
+
+def test_the_page_of_a_skeleton_leads_to_the_board(
+    running: Installation, stranger: Stranger, fomo26: Challenge
+) -> None:
+    """The shortest: a number, which needs no package, in a challenge that no other test looks at."""
+    slug = f"first-{stranger.tag[5:]}"
+    running.apply(fomo26.model_copy(update={"challenge": slug}))
+    made = write_cases(stranger.home / "made", "t1w.nii.gz", ["38.5", "61"])
+    running.import_task(slug, "sanity", "task3", made)
+    stranger.types(f"proctor register {stranger.url}")
+    stranger.types(f"proctor init mine --task task3 --challenge {slug} --invoke")
+    said = stranger.follows()
+    assert "1 skipped" in said, "there was no image to try yet"
+    assert "2 of 2 cases valid." in said
+    assert stranger.team in said
+
+
 @pytest.mark.long  # a team of its own on boards that test_whole_path counts
-def test_the_page_of_a_skeleton_leads_to_the_board(platform: Installation, stranger: Stranger) -> None:
+def test_a_map_of_labels_and_then_hidden_cases(platform: Installation, stranger: Stranger) -> None:
     """A map of labels, which needs most: packages, a base of one's own, and public cases first."""
     stranger.types("proctor init mine --task task2 --invoke")
     assert "1 skipped" in stranger.types("python -m pytest -q -p no:cacheprovider", where=stranger.folder)
@@ -144,6 +179,22 @@ def test_other_kinds_are_built_tried_and_scored(
     stranger.types(f"proctor init mine --task {task} --challenge {slug}")
     said = stranger.follows()
     assert "2 of 2 cases valid." in said
+    assert stranger.team in said
+
+
+@pytest.mark.long
+def test_scores_of_classes_are_built_tried_and_scored(running: Installation, stranger: Stranger) -> None:
+    slug = f"classes-{stranger.tag[5:]}"
+    spec = made_rules("classes").spec
+    opened = {name: phase.model_copy(update={"opens": OPENED}) for name, phase in spec.phases.items()}
+    running.apply(spec.model_copy(update={"challenge": slug, "phases": opened}))
+    made = write_cases(stranger.home / "made", "image.nii.gz", 2 * ["first", "second", "third"])
+    running.import_task(slug, "test", "task", made)
+    stranger.types(f"proctor register {stranger.url}")
+    stranger.types(f"proctor init mine --task task --challenge {slug}")
+    said = stranger.follows()
+    assert "2 of 2 cases valid." in said
+    assert "scored" in said.lower()
     assert stranger.team in said
 
 
