@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 
 from server.accounts.models import Account
 from server.accounts.tokens import create_worker_token
+from server.backups import last_backup
 from server.database import unit_of_work
 from server.tables import open_database
 from worker.admin.main import collect
@@ -146,6 +148,23 @@ def test_what_the_page_says_gives_the_same_rows_and_files(
         again.stop()
 
 
+def test_a_backup_is_restored_among_empty_folders_and_not_beside_a_file(
+    installation: Postgres, base: Path, run: Run
+) -> None:
+    """As where volumes are mounted on the folders."""
+    assert run("backup", base / "backup", "--data", installation.data).exit_code == 0
+    before = files(installation.data)
+    for name in ("blobs", "inputs/lost+found", "uploads"):
+        (base / "restored" / name).mkdir(parents=True)
+    (base / "restored" / "uploads" / "half").touch()
+    refused = run("restore", base / "backup", "--data", base / "restored")
+    assert (refused.exit_code, "holds uploads already" in refused.output) == (1, True), refused.output
+    (base / "restored" / "uploads" / "half").unlink()
+    restored = run("restore", base / "backup", "--data", base / "restored")
+    assert restored.exit_code == 0, restored.output
+    assert files(base / "restored") == before
+
+
 def test_a_later_backup_takes_what_is_new_and_leaves_the_ones_before_as_they_were(
     installation: Postgres, base: Path, run: Run
 ) -> None:
@@ -201,6 +220,25 @@ def test_a_directory_of_something_else_becomes_no_backup_and_old_ones_go(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
     full = run("backup", base / "full", "--data", installation.data)
     assert (full.exit_code, "Nothing was written" in " ".join(full.output.split())) == (1, True)
+
+
+def test_when_it_was_made_is_noted_where_the_server_sees_it_and_is_no_part_of_the_backup(
+    installation: Postgres, base: Path, run: Run
+) -> None:
+    """Of DATA a container may write the mounted folders alone."""
+    began = datetime.now(UTC)
+    assert run("backup", base / "backup", "--data", installation.data).exit_code == 0
+    assert list(installation.data.glob("**/last_backup")) == [installation.data / "uploads" / "last_backup"]
+    noted = last_backup(installation.data)
+    assert noted is not None
+    assert began <= noted <= datetime.now(UTC)
+    (note := installation.data / "uploads" / "last_backup").unlink()
+    note.mkdir()
+    done = run("backup", base / "backup", "--data", installation.data, "--keep", 1)
+    assert done.exit_code == 0, done.output
+    assert "show an earlier moment" in done.output
+    (made,) = (base / "backup").glob("2*")
+    assert (made / "manifest.json").is_file()
 
 
 def test_where_there_is_no_installation_nothing_is_made(base: Path, run: Run) -> None:
