@@ -26,6 +26,7 @@ from worker.admin.main import collect
 from worker.embedded.data import CHECKOUT, secret
 from worker.embedded.migrations import migrate
 from worker.embedded.postgres import Postgres
+from worker.embedded.process import ServiceError
 
 Run = Callable[..., Result]
 TREES = ("blobs", "inputs", "references", "secrets")
@@ -248,3 +249,15 @@ def test_where_there_is_no_installation_nothing_is_made(base: Path, run: Run) ->
     assert not (base / "backup").exists()
     assert "holds no whole backup" in run("restore", base, "--data", base / "third").output
     assert not (base / "third").exists()
+
+
+def test_migrations_find_packages_that_only_pythonpath_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the images, where a restore migrates what it restored."""
+    (tmp_path / "alembic").mkdir()
+    (tmp_path / "alembic" / "__init__.py").touch()
+    (tmp_path / "alembic" / "__main__.py").write_text("raise SystemExit('found here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ServiceError, match="found here"):
+        migrate("postgresql+psycopg://nowhere/none")
