@@ -2,7 +2,7 @@
 
 Three wheels (the platform with the scripts of others that its pages use, the participant's client, the evaluator), the
 locked requirements, a list of all that it stands on (CycloneDX), and SHA256SUMS. The same commit gives the same bytes.
-With --images the container images too.
+With --images the container images too, which are the same where their base image and its packages are.
 """
 
 import argparse
