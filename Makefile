@@ -98,7 +98,7 @@ mutants: setup ## small defects in metrics and ranking, and whether the tests no
 evaluator-wheel: setup ## the evaluator alone, as a wheel in dist/
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist distributions/evaluator
 
-release: setup ## wheels, requirements, what they stand on and checksums in dist/release
+release: setup ## wheels, requirements, what they stand on and checksums in dist/release (ARGS=--images: container images too)
 	@$(BIN)/python -m scripts.third_party --strict
 	$(BIN)/python -m scripts.release $(ARGS)
 

@@ -2,6 +2,7 @@
 
 Three wheels (the platform with the scripts of others that its pages use, the participant's client, the evaluator), the
 locked requirements, a list of all that it stands on (CycloneDX), and SHA256SUMS. The same commit gives the same bytes.
+With --images the container images too, which are the same where their base image and its packages are.
 """
 
 import argparse
@@ -16,11 +17,12 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from scripts import components
+from scripts import components, release_images
 from scripts.third_party import LOCK, SERVED, pinned
 
 ROOT = Path(__file__).resolve().parents[1]
 DISTRIBUTIONS = (Path(), Path("distributions/client"), Path("distributions/evaluator"))
+WHEELS = Path("docker/wheels")
 _DIGITS = 12  # of a commit, as `--version` shows it
 
 
@@ -32,19 +34,21 @@ def main() -> None:
     """Makes the release in the folder --to, which it empties first."""
     parser = argparse.ArgumentParser(prog="python -m scripts.release", description="Build a release.")
     parser.add_argument("--to", type=Path, default=Path("dist/release"), help="folder; it is made anew")
+    parser.add_argument("--images", action="store_true", help="container images too; needs Docker")
     chosen = parser.parse_args()
     try:
-        made = build(chosen.to)
-    except NotReleased as error:
+        made = build(chosen.to, images=chosen.images)
+    except (NotReleased, release_images.ImagesNotBuilt) as error:
         sys.exit(str(error))
     sys.stdout.write("".join(f"{one}\n" for one in made))
 
 
-def build(target: Path) -> list[str]:
+def build(target: Path, *, images: bool = False) -> list[str]:
     """The files of the release, by name, now in `target`.
 
     Raises:
         NotReleased: files differ from the commit, versions from each other, or scripts of others are not there.
+        ImagesNotBuilt: the engine does not answer, or a build failed.
     """
     version, commit = the_version(), the_commit()
     shutil.rmtree(target, ignore_errors=True)
@@ -54,11 +58,13 @@ def build(target: Path) -> list[str]:
         lay_out(tree, commit)
         for part in DISTRIBUTIONS:
             _wheel(tree / part, target)
+        if images:
+            _images(tree, version, commit, target)
     shutil.copyfile(ROOT / "requirements.lock", target / f"proctor-{version}-requirements.txt")
     stands_on = components.bill(ROOT, version, commit)
     (target / f"proctor-{version}.cdx.json").write_text(stands_on, encoding="utf-8")
     files = sorted(path for path in target.iterdir())
-    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+    sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in files)
     (target / "SHA256SUMS").write_text(sums)
     return [*(path.name for path in files), "SHA256SUMS"]
 
@@ -111,8 +117,28 @@ def _wheel(source: Path, target: Path) -> None:
         raise NotReleased(f"{source.name}: {done.stderr.strip()}")
 
 
-def _git(*arguments: str) -> str:
+def _images(tree: Path, version: str, commit: str, target: Path) -> None:
+    """On the base image that PYTHON_IMAGE names; packages that `scripts/wheels` laid out are taken from there."""
+    if (ROOT / WHEELS).is_dir():
+        shutil.copytree(ROOT / WHEELS, tree / WHEELS)
+    options = {name: os.environ[name] for name in ("PYTHON_IMAGE", "POSTGRES_CLIENT") if os.environ.get(name)}
+    source = _git("remote", "get-url", "origin", or_else="")
+    if source.startswith("https://") and "@" not in source:
+        options["PROCTOR_SOURCE"] = source
+    moment = int(_git("log", "-1", "--format=%ct", commit))
+    archive = target / f"proctor-{version}-images.tar.gz"
+    release_images.make(tree, version, commit, moment, options, archive)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _git(*arguments: str, or_else: str | None = None) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode and or_else is not None:
+        return or_else
     if done.returncode:
         raise NotReleased(f"git {arguments[0]}: {done.stderr.strip()}")
     return done.stdout.strip()

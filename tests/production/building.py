@@ -1,5 +1,6 @@
 """The images of a production on a machine that reaches mirrors of packages alone."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,14 +23,30 @@ def services(run: str) -> dict[str, str]:
 
 def platform(tree: Path, tag: str) -> None:
     """`proctor/server:TAG` and `proctor/worker:TAG` of the sources in `tree`, with Debian's pg_dump."""
-    client = f"postgresql-client-{_debians_postgres()}"
+    options = {"PYTHON_IMAGE": ensure_base(), "PROCTOR_COMMIT": _git("rev-parse", "HEAD").strip()}
+    options["POSTGRES_CLIENT"] = f"postgresql-client-{_debians_postgres()}"
     for name in PARTS:
-        options = {"PYTHON_IMAGE": ensure_base(), "PROCTOR_COMMIT": _git("rev-parse", "HEAD").strip()}
         recipe = (tree / "docker" / f"{name}.Dockerfile").read_text()
         known = {key: value for key, value in options.items() if f"ARG {key}" in recipe}
-        if "ARG POSTGRES_CLIENT" in recipe:
-            known["POSTGRES_CLIENT"] = client
         _build(tree, name, f"proctor/{name}:{tag}", **known)
+
+
+def sources_before(migration: str, target: Path) -> None:
+    """The sources of the commit before one that brought a migration, in `target`.
+
+    Raises:
+        LookupError: there is no history here.
+    """
+    brought = _git("log", "--diff-filter=A", "--format=%H", "--", f"migrations/versions/{migration}").split()
+    before = _git("rev-parse", "--verify", "--quiet", f"{brought[-1]}~1").strip() if brought else ""
+    if not before:
+        raise LookupError(f"no commit before {migration}")
+    target.mkdir()
+    archive = subprocess.run(["git", "archive", before], cwd=CHECKOUT, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "--extract", "--directory", target], input=archive, check=True)
+    for fetched in ("docker/wheels", "server/web/third_party"):
+        if (CHECKOUT / fetched).is_dir():
+            shutil.copytree(CHECKOUT / fetched, target / fetched)
 
 
 def _debians_postgres() -> str:

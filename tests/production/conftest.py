@@ -60,9 +60,13 @@ def program(place: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def given(place: Path, fomo26: Challenge) -> Path:
     """What an organizer has: the challenge's files and one task's cases."""
-    folder = place / "given"
-    shutil.copytree(CHALLENGE, folder / "fomo26")
-    overlay = (CHECKOUT / "tests" / "e2e" / OVERLAY).read_text()
+    return written_out(place / "given", fomo26, CHECKOUT)
+
+
+def written_out(folder: Path, fomo26: Challenge, tree: Path) -> Path:
+    """The challenge as the version in `tree` has it, and one task's cases, in `folder`."""
+    shutil.copytree(tree / CHALLENGE.relative_to(CHECKOUT), folder / "fomo26")
+    overlay = (tree / "tests" / "e2e" / OVERLAY).read_text()
     (folder / OVERLAY).write_text(overlay + "\ntracks: [method, open, slowly]\n")
     write_task(fomo26, "task5", folder, cases=CASES)
     return folder

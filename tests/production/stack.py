@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -25,8 +27,11 @@ cap_add: [SYS_ADMIN]
 """
 """What a run worker uses of it, where the engine can make nothing privileged, as inside some virtual machines."""
 OWN = ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN")
+IMAGE = re.compile(r"(image: proctor/\w+)$", re.MULTILINE)
+"""As versions before PROCTOR_TAG named theirs: whoever had two of them beside each other wrote it so."""
 SERVICES = ("postgres", "redis", "server", "beat", "run-worker", "score-worker", "courier")
-_PATIENCE = 180.0
+_PATIENCE = 420.0
+_LABEL = "com.docker.compose"
 
 
 def docker(*words: str, check: bool = True) -> str:
@@ -49,17 +54,11 @@ class Stack:
     folder: Path
     images: dict[str, str]
     privileged: bool
+    tree: Path = CHECKOUT
     project: str = field(default_factory=lambda: f"proctor-production-{secrets.token_hex(4)}")
 
     def __post_init__(self) -> None:
         self.file = self.folder / "compose.yaml"
-        text = (CHECKOUT / "compose.yaml").read_text()
-        assert text.count(PRIVILEGED) == 1
-        # When ends are shown is tried in tests/abuse/test_leakage.py; here each evaluation would wait for its moment.
-        text = text.replace(
-            "  PROCTOR_DATA: /data\n", '  PROCTOR_DATA: /data\n  PROCTOR_HOLD_ENDS: "false"\n'
-        )
-        self.file.write_text(text if self.privileged else text.replace(PRIVILEGED, UNPRIVILEGED))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -72,6 +71,19 @@ class Stack:
             "PROCTOR_LEASE_SECONDS": "5",
             "PROCTOR_DISK_RESERVE": str(2**30),
         }
+        self.use(self.tree, self.images["PROCTOR_TAG"])
+
+    def use(self, tree: Path, tag: str) -> None:
+        """From the next `up` on it is the version of `tree`: its compose.yaml, and its images by their tag."""
+        text = (tree / "compose.yaml").read_text()
+        assert text.count(PRIVILEGED) == 1
+        # When ends are shown is tried in tests/abuse/test_leakage.py; here each evaluation would wait for its moment.
+        text = text.replace(
+            "  PROCTOR_DATA: /data\n", '  PROCTOR_DATA: /data\n  PROCTOR_HOLD_ENDS: "false"\n'
+        )
+        text = IMAGE.sub(r"\1:${PROCTOR_TAG}", text)
+        self.file.write_text(text if self.privileged else text.replace(PRIVILEGED, UNPRIVILEGED))
+        self.env["PROCTOR_TAG"] = tag
 
     @property
     def url(self) -> str:
@@ -91,12 +103,26 @@ class Stack:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def admin(self, *words: str, mounted: Path | None = None, given: str | None = None) -> str:
+    def admin(
+        self, *words: str, mounted: Path | None = None, given: str | None = None, check: bool = True
+    ) -> str:
         """What `proctor-admin` prints in a container of the score worker; `mounted` is /given there."""
+        return self.within("python3", "-m", "worker.admin", *words, mounted=mounted, given=given, check=check)
+
+    def within(
+        self, *command: str, mounted: Path | None = None, given: str | None = None, check: bool = True
+    ) -> str:
+        """What a command prints in a container of the score worker; `mounted` is /given there."""
         volume = ("--volume", f"{mounted}:/given") if mounted else ()
-        command = ("python3", "-m", "worker.admin")
         run = ("run", "--rm", "-T", "--no-deps", *volume, "score-worker")
-        return self.compose(*run, *command, *words, given=given)
+        return self.compose(*run, *command, given=given, check=check)
+
+    def within_database(self, *command: str, given: bytes | None = None) -> bytes:
+        """What a command in the database's container writes, with `given` on its standard input."""
+        words = ["docker", "exec", "--interactive", self.container("postgres"), *command]
+        done = subprocess.run(words, input=given, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
 
     def begin(self) -> None:
         """The first start, as the top of compose.yaml says it."""
@@ -114,16 +140,30 @@ class Stack:
         self.settled()
 
     def container(self, service: str) -> str:
-        return self.compose("ps", "--quiet", service).strip().splitlines()[0]
+        return str(self._containers()[service]["Id"])
 
     def states(self) -> dict[str, str]:
         """Of every service but `migrate`, which ends: what the engine says of its container."""
-        found = {}
-        for service in SERVICES:
-            ids = self.compose("ps", "--quiet", service).split()
-            told = json.loads(docker("inspect", ids[0]))[0]["State"] if ids else {"Status": "missing"}
-            found[service] = told.get("Health", {}).get("Status", told["Status"])
-        return found
+        there = self._containers()
+        states = {service: there[service]["State"] if service in there else {} for service in SERVICES}
+        return {
+            service: state.get("Health", {}).get("Status", state.get("Status", "missing"))
+            for service, state in states.items()
+        }
+
+    def _containers(self) -> dict[str, Any]:
+        """What the engine says of the project's containers, by service. Asking compose takes a second for each."""
+        ours = f"label={_LABEL}.project={self.project}"
+        ids = docker("ps", "--all", "--quiet", "--filter", ours, "--filter", f"label={_LABEL}.oneoff=False")
+        told = json.loads(docker("inspect", *ids.split())) if ids else []
+        return {one["Config"]["Labels"][f"{_LABEL}.service"]: one for one in told}
+
+    def ready(self, service: str) -> None:
+        """Waits until one service is healthy."""
+        deadline = time.monotonic() + _PATIENCE
+        while self.states()[service] != "healthy":
+            assert time.monotonic() < deadline, self.states()
+            time.sleep(1)
 
     def settled(self) -> None:
         """Waits until every service is healthy and the server answers."""
@@ -161,10 +201,10 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, images: dict[str, str]) -> Iterator[Stack]:
-    """A project that is not started yet; nothing of it is left at the end."""
+def stack(folder: Path, images: dict[str, str], tree: Path = CHECKOUT) -> Iterator[Stack]:
+    """A project of the version in `tree` that is not started yet; nothing of it is left at the end."""
     folder.mkdir(mode=0o711)
-    one = Stack(folder, images, _may_be_privileged(images["REDIS_IMAGE"]))
+    one = Stack(folder, images, _may_be_privileged(images["REDIS_IMAGE"]), tree)
     try:
         yield one
     finally:

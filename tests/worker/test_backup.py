@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,12 +19,14 @@ from typer.testing import CliRunner
 
 from server.accounts.models import Account
 from server.accounts.tokens import create_worker_token
+from server.backups import last_backup
 from server.database import unit_of_work
 from server.tables import open_database
 from worker.admin.main import collect
 from worker.embedded.data import CHECKOUT, secret
 from worker.embedded.migrations import migrate
 from worker.embedded.postgres import Postgres
+from worker.embedded.process import ServiceError
 
 Run = Callable[..., Result]
 TREES = ("blobs", "inputs", "references", "secrets")
@@ -146,6 +149,23 @@ def test_what_the_page_says_gives_the_same_rows_and_files(
         again.stop()
 
 
+def test_a_backup_is_restored_among_empty_folders_and_not_beside_a_file(
+    installation: Postgres, base: Path, run: Run
+) -> None:
+    """As where volumes are mounted on the folders."""
+    assert run("backup", base / "backup", "--data", installation.data).exit_code == 0
+    before = files(installation.data)
+    for name in ("blobs", "inputs/lost+found", "uploads"):
+        (base / "restored" / name).mkdir(parents=True)
+    (base / "restored" / "uploads" / "half").touch()
+    refused = run("restore", base / "backup", "--data", base / "restored")
+    assert (refused.exit_code, "holds uploads already" in refused.output) == (1, True), refused.output
+    (base / "restored" / "uploads" / "half").unlink()
+    restored = run("restore", base / "backup", "--data", base / "restored")
+    assert restored.exit_code == 0, restored.output
+    assert files(base / "restored") == before
+
+
 def test_a_later_backup_takes_what_is_new_and_leaves_the_ones_before_as_they_were(
     installation: Postgres, base: Path, run: Run
 ) -> None:
@@ -203,6 +223,25 @@ def test_a_directory_of_something_else_becomes_no_backup_and_old_ones_go(
     assert (full.exit_code, "Nothing was written" in " ".join(full.output.split())) == (1, True)
 
 
+def test_when_it_was_made_is_noted_where_the_server_sees_it_and_is_no_part_of_the_backup(
+    installation: Postgres, base: Path, run: Run
+) -> None:
+    """Of DATA a container may write the mounted folders alone."""
+    began = datetime.now(UTC)
+    assert run("backup", base / "backup", "--data", installation.data).exit_code == 0
+    assert list(installation.data.glob("**/last_backup")) == [installation.data / "uploads" / "last_backup"]
+    noted = last_backup(installation.data)
+    assert noted is not None
+    assert began <= noted <= datetime.now(UTC)
+    (note := installation.data / "uploads" / "last_backup").unlink()
+    note.mkdir()
+    done = run("backup", base / "backup", "--data", installation.data, "--keep", 1)
+    assert done.exit_code == 0, done.output
+    assert "show an earlier moment" in done.output
+    (made,) = (base / "backup").glob("2*")
+    assert (made / "manifest.json").is_file()
+
+
 def test_where_there_is_no_installation_nothing_is_made(base: Path, run: Run) -> None:
     refused = run("backup", base / "backup", "--data", base / "nothing")
     assert (refused.exit_code, "There is no installation" in refused.output) == (1, True)
@@ -210,3 +249,15 @@ def test_where_there_is_no_installation_nothing_is_made(base: Path, run: Run) ->
     assert not (base / "backup").exists()
     assert "holds no whole backup" in run("restore", base, "--data", base / "third").output
     assert not (base / "third").exists()
+
+
+def test_migrations_find_packages_that_only_pythonpath_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the images, where a restore migrates what it restored."""
+    (tmp_path / "alembic").mkdir()
+    (tmp_path / "alembic" / "__init__.py").touch()
+    (tmp_path / "alembic" / "__main__.py").write_text("raise SystemExit('found here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ServiceError, match="found here"):
+        migrate("postgresql+psycopg://nowhere/none")

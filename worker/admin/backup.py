@@ -81,10 +81,18 @@ def backup(
         make_directory(root, 0o700)
         with held(root), running(settings), settings.blobs.still():
             made, manifest = _made(root, settings, keys=not without_keys)
-        note_backup(settings.data, manifest.made_at)
+        _note(settings, manifest)
         gone = thin_out(root, keep) if keep else 0
     told = f"; {gone} older removed" if gone else ""
     say(f"{made}: {manifest.said}{told}")
+
+
+def _note(settings: Settings, manifest: BackupManifest) -> None:
+    """A backup is whole also where it cannot be noted when it was made."""
+    try:
+        note_backup(settings.data, manifest.made_at)
+    except OSError as error:
+        say(f"Pages and figures show an earlier moment: {error.filename}: {error.strerror}.", err=True)
 
 
 def _made(root: Path, settings: Settings, *, keys: bool) -> tuple[Path, BackupManifest]:

@@ -45,8 +45,8 @@ def restore(
 ) -> None:
     """Make an installation of the newest backup in DIR, or of the one that DIR is, in an empty place, and compare.
 
-    Nothing is written over: the directory has to be empty, and so has the database that DATABASE_URL names, where one
-    is named. Start it with 'proctor-admin up'.
+    Nothing is written over: the directory has to be empty, or hold only empty folders, as those that volumes are
+    mounted on; and so has the database that DATABASE_URL names, where one is named. Start it with 'proctor-admin up'.
     """
     directory = data.absolute() if data else data_directory()
     with sentences("Nothing was restored."):
@@ -54,9 +54,11 @@ def restore(
         erased = erased_in(folder.absolute()) or erased_in(found.parent)
         _require_known(manifest)
         _require_empty(directory, manifest, found)
-        prepare(directory)
+        embedded = "DATABASE_URL" not in os.environ
+        # Beside a database of its own there are volumes alone: a container may write nothing else.
+        prepare(directory) if embedded else make_directory(directory, 0o700)
         with _whole_or_nothing(directory):
-            _put_files(files, directory, keys="DATABASE_URL" not in os.environ)
+            _put_files(files, directory, keys=embedded)
             settings = _settings(directory, manifest)
             told = _in_bucket(settings, manifest)
             with running(settings):
@@ -84,8 +86,7 @@ def _require_known(manifest: BackupManifest) -> None:
 
 
 def _require_empty(directory: Path, manifest: BackupManifest, found: Path) -> None:
-    there = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-    if there := [name for name in there if name != "lost+found"]:
+    if there := _held(directory):
         listed = ", ".join(there[:5])
         raise SetupError(
             f"{directory} holds {listed} already. Restore into a directory that is new or empty."
@@ -101,6 +102,19 @@ def _require_empty(directory: Path, manifest: BackupManifest, found: Path) -> No
     if manifest.receipt_key != public_key(settings):
         detail = f"which is in {found / _OWN}" if manifest.keys else "which it does not hold"
         raise SetupError(f"PROCTOR_SECRET_KEY is not the key of this backup, {detail}.")
+
+
+def _held(directory: Path) -> list[str]:
+    """What a directory holds but for folders with nothing in them."""
+    return sorted(
+        path.name for path in _entries(directory) if not path.is_dir() or path.is_symlink() or _entries(path)
+    )
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Without what every disk has at its top."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return [path for path in found if path.name != "lost+found"]
 
 
 def _settings(directory: Path, manifest: BackupManifest) -> Settings:
@@ -120,7 +134,7 @@ def _whole_or_nothing(directory: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for path in (path for path in directory.iterdir() if path.name != "lost+found"):
+        for path in _entries(directory):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         raise
 

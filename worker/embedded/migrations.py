@@ -13,10 +13,12 @@ def migrate(database_url: str) -> None:
 
     Raises `ServiceError` with Alembic's last words.
     """
+    # In an image the packages are in a folder that PYTHONPATH alone names.
+    path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH"))))
     outcome = subprocess.run(
         [sys.executable, "-m", "alembic", "upgrade", "head"],
         cwd=CHECKOUT,
-        env={**os.environ, "DATABASE_URL": database_url, "PYTHONPATH": str(CHECKOUT)},
+        env={**os.environ, "DATABASE_URL": database_url, "PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,
