@@ -16,6 +16,7 @@ from baseline_model.volumes import HEAD, Grid, Scan, head_centre, normalise, ont
 SLAB = Grid((96, 96, 48), 1.0)  # task 4: a thin stack at the skull base
 SHARES = (0.5, 0.9, 0.99, 0.998, 0.9995)
 COMPONENTS = 24  # of the trunk's descriptors
+PROBED, LEARNED = 8, 0.25  # how many of them are in task 6's embedding, and at what share of their spread
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,14 @@ def parts_of(task: str, trunk: Trunk, norms: Norms, scans: Mapping[str, Scan]) -
 
 
 def head_parts(task: str, seen: T1Features, norms: Norms) -> dict[str, Tensor]:
-    """`parts_of` for tasks 3, 5 and 6; task 5 also gets its odd places, which tissue alone shows."""
+    """`parts_of` for tasks 3, 5 and 6.
+
+    Task 5 also gets its odd places, which tissue alone shows. A probe takes task 6's embedding as it is, and the
+    trunk's components are noisier than the measured tissue: a few are in it, at a part of their spread.
+    """
     tissue, learned = tissue_signs(seen, norms), components(seen, norms)
+    if task == "task6":
+        learned = LEARNED * learned[:PROBED]
     if task == "task5":
         tissue = torch.cat([oddities(seen, norms), tissue])
     return {"tissue": tissue, "trunk": learned}

@@ -126,5 +126,16 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["file"]
 
 
+def test_curves_go_on_where_a_training_did(tmp_path: Path) -> None:
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(tmp_path / "state.pt")
+
+    read = events.EventAccumulator(str(tmp_path / "curves" / "a test"))
+    read.Reload()
+
+    assert read.Tags()["scalars"] == ["loss", "rate"]
+    assert [one.step for one in read.Scalars("loss")] == [STEPS - 1]
+
+
 def test_times_read_as_people_say_them() -> None:
     assert [duration(one) for one in (7.4, 130, 3600 * 3 + 1200)] == ["7 s", "2 min", "3 h 20 min"]
