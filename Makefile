@@ -107,7 +107,7 @@ bundle: setup engine ## one archive that installs where there is no network (ARG
 	$(BIN)/python -m scripts.bundle $(ARGS)
 
 train: setup torch $(TRAINING) ## make the baseline's checkpoint again, from synthetic scans
-	$(BIN)/python -m baseline_model.train $(TRAINING) $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m baseline_model.train all --data $(TRAINING) --run $(TRAINING)-run $(ARGS)
 
 $(TRAINING): | setup
 	rm -rf $@.part

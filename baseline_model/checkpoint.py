@@ -1,11 +1,13 @@
 """The one checkpoint that serves every task: plain tensors, loaded without running anything from the file."""
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from baseline_model.faults import written_whole
 from baseline_model.features import Norms
 from baseline_model.heads import LinearHead
 from baseline_model.network import SegmentationHead, Trunk
@@ -15,7 +17,7 @@ DEFAULT = Path(__file__).with_name("checkpoint.pt")
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """All that training made."""
+    """All that training made. `notes` says in a line per task how its head was chosen and what to expect of it."""
 
     trunk: Trunk
     norms: Norms
@@ -24,6 +26,7 @@ class TrainedModel:
     folding: LinearHead
     meningioma: SegmentationHead
     nerve: SegmentationHead
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 def untrained_heads() -> tuple[SegmentationHead, SegmentationHead]:
@@ -32,18 +35,21 @@ def untrained_heads() -> tuple[SegmentationHead, SegmentationHead]:
 
 
 def save(model: TrainedModel, path: Path) -> None:
-    """Writes the checkpoint; weights of the networks as 16-bit floats."""
-    norms = dict(zip((field.name for field in fields(Norms)), astuple(model.norms), strict=True))
+    """Writes the checkpoint, whole or not at all; weights of the networks as 16-bit floats.
+
+    Raises:
+        TrainingError: the file cannot be written.
+    """
+    norms = dict(zip((one.name for one in fields(Norms)), astuple(model.norms), strict=True))
     modules = {"trunk": model.trunk, "meningioma": model.meningioma, "nerve": model.nerve}
     heads = {"infarct": model.infarct, "age": model.age, "folding": model.folding}
-    torch.save(
-        {
-            **{name: _halved(module) for name, module in modules.items()},
-            **{name: head.tensors() for name, head in heads.items()},
-            "norms": norms,
-        },
-        path,
-    )
+    stored = {
+        **{name: _halved(module) for name, module in modules.items()},
+        **{name: head.tensors() for name, head in heads.items()},
+        "norms": norms,
+        "notes": dict(model.notes),
+    }
+    written_whole(path, lambda part: torch.save(stored, part))
 
 
 def load_model(path: Path = DEFAULT) -> TrainedModel:
@@ -51,15 +57,29 @@ def load_model(path: Path = DEFAULT) -> TrainedModel:
 
     Raises:
         FileNotFoundError: there is none.
-        RuntimeError: it belongs to another version of the network.
+        RuntimeError: it is damaged, or belongs to another model or another version of this one.
     """
-    stored: dict[str, dict[str, Tensor]] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a damaged file raises nearly anything, and each means this
+        reason = str(error).partition("\n")[0]
+        raise RuntimeError(f"it is damaged, or not of tensors alone: {reason}") from None
+    try:
+        return _assembled(stored)
+    except (KeyError, TypeError, AttributeError, RuntimeError):
+        raise RuntimeError("it belongs to another model, or to another version of this one") from None
+
+
+def _assembled(stored: dict[str, Any]) -> TrainedModel:
     trunk, (meningioma, nerve) = Trunk(), untrained_heads()
     for name, module in (("trunk", trunk), ("meningioma", meningioma), ("nerve", nerve)):
         module.load_state_dict({key: value.float() for key, value in stored[name].items()})
         module.eval()
     infarct, age, folding = (LinearHead(**stored[name]) for name in ("infarct", "age", "folding"))
-    return TrainedModel(trunk, Norms(**stored["norms"]), infarct, age, folding, meningioma, nerve)
+    norms, notes = Norms(**stored["norms"]), dict(stored["notes"])
+    return TrainedModel(trunk, norms, infarct, age, folding, meningioma, nerve, notes)
 
 
 def _halved(module: nn.Module) -> dict[str, Tensor]:

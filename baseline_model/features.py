@@ -16,6 +16,7 @@ from baseline_model.volumes import HEAD, Grid, Scan, head_centre, normalise, ont
 SLAB = Grid((96, 96, 48), 1.0)  # task 4: a thin stack at the skull base
 SHARES = (0.5, 0.9, 0.99, 0.998, 0.9995)
 COMPONENTS = 24  # of the trunk's descriptors
+PROBED, LEARNED = 8, 0.25  # how many of them are in task 6's embedding, and at what share of their spread
 
 
 @dataclass(frozen=True)
@@ -74,19 +75,48 @@ def oddities(seen: T1Features, norms: Norms) -> Tensor:
     return torch.cat([*parts, _share(mirrored, 0.97), _share(mirrored, 0.995)])
 
 
-def folding_signs(seen: T1Features, norms: Norms) -> Tensor:
-    """Task 5: the odd places and the scan as a whole, which says how much of them is age."""
-    return torch.cat([oddities(seen, norms), whole(seen, norms)])
-
-
-def whole(seen: T1Features, norms: Norms) -> Tensor:
-    """The scan as a whole: tissue by region compared with the norm, and the trunk's main components."""
+def tissue_signs(seen: T1Features, norms: Norms) -> Tensor:
+    """Tissue by region, compared with the norm: measured without training."""
     against = ((seen.maps - norms.maps_mean) / norms.maps_scale).clamp(-6, 6)[[0, 3, 4]]
     regions = functional.adaptive_avg_pool3d(against, (2, 4, 3))
     sides = (regions + regions.flip(1))[:, :1].flatten() / 2
-    overall = against.flatten(1).mean(dim=1)
-    parts = (seen.descriptor - norms.middle) @ norms.axes
-    return torch.cat([overall, sides, parts.clamp(-4, 4)])
+    return torch.cat([against.flatten(1).mean(dim=1), sides])
+
+
+def components(seen: T1Features, norms: Norms) -> Tensor:
+    """The trunk's main components, in spreads of unlabelled scans: what pretraining learned of the scan as a whole."""
+    return ((seen.descriptor - norms.middle) @ norms.axes).clamp(-4, 4)
+
+
+def parts_of(task: str, trunk: Trunk, norms: Norms, scans: Mapping[str, Scan]) -> dict[str, Tensor]:
+    """What the head of a task may see, in the order in which it does: `tissue` measured by hand, `trunk` learned.
+
+    For task 6 the parts together are the embedding.
+    """
+    if task == "task1":
+        return {"tissue": infarct_signs(scans), "trunk": diffusion_descriptor(trunk, scans)}
+    return head_parts(task, anatomy(trunk, scans["t1w"]), norms)
+
+
+def head_parts(task: str, seen: T1Features, norms: Norms) -> dict[str, Tensor]:
+    """`parts_of` for tasks 3, 5 and 6.
+
+    Task 5 also gets its odd places, which tissue alone shows. A probe takes task 6's embedding as it is, and the
+    trunk's components are noisier than the measured tissue: a few are in it, at a part of their spread.
+    """
+    tissue, learned = tissue_signs(seen, norms), components(seen, norms)
+    if task == "task6":
+        learned = LEARNED * learned[:PROBED]
+    if task == "task5":
+        tissue = torch.cat([oddities(seen, norms), tissue])
+    return {"tissue": tissue, "trunk": learned}
+
+
+@torch.no_grad()
+def diffusion_descriptor(trunk: Trunk, scans: Mapping[str, Scan]) -> Tensor:
+    """What the trunk says of the diffusion-weighted scan."""
+    volume = onto_grid(scans["dwi"], HEAD, head_centre(scans["flair"]))
+    return describe(trunk.encode(normalise(volume)[None, None]))[0]
 
 
 @torch.no_grad()
@@ -113,10 +143,11 @@ def segmentation_volumes(
 ) -> tuple[list[Tensor], NDArray[np.float64]]:
     """Normalised volumes of the sequences `keys` on `grid`, and the point in mm that the grid is around."""
     first = scans[keys[0]]
-    centre = head_centre(first) if grid is HEAD else _middle(first)
+    centre = head_centre(first) if grid is HEAD else middle_of(first)
     return [normalise(onto_grid(scans[key], grid, centre)) for key in keys], centre
 
 
-def _middle(scan: Scan) -> NDArray[np.float64]:
+def middle_of(scan: Scan) -> NDArray[np.float64]:
+    """The middle of the scan's box, in mm."""
     half = (np.array(scan.data.shape) - 1) / 2
     return np.asarray(scan.affine[:3, :3] @ half + scan.affine[:3, 3])

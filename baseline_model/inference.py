@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model
-from baseline_model.features import SLAB, anatomy, folding_signs, infarct_signs, segmentation_volumes, whole
+from baseline_model.features import SLAB, parts_of, segmentation_volumes
 from baseline_model.network import SegmentationHead, Trunk, stack_features
 from baseline_model.scans import CannotAnswer, CaseFault, Scan
 from baseline_model.volumes import HEAD, Grid, parts_from_grid
+from baseline_model.windows import slid, window_of
 
 CPU = torch.device("cpu")
 Network = TypeVar("Network", bound=nn.Module)
@@ -56,20 +57,18 @@ def predict(
         ValueError: no such task.
     """
     with torch.inference_mode():
-        if task == "task1":
-            return float(model.infarct(infarct_signs(scans)[None]).sigmoid())
         if task == "task2":
             return segment(model.trunk, model.meningioma, scans, ("flair", "dwi"), HEAD, device)
         if task == "task4":
             return segment(model.trunk, model.nerve, scans, ("t2w",), SLAB, device)
-        if task not in ("task3", "task5", "task6"):
+        if task not in ("task1", "task3", "task5", "task6"):
             raise ValueError(f"unknown task: {task}")
-        seen = anatomy(model.trunk, scans["t1w"])
+        seen = torch.cat(list(parts_of(task, model.trunk, model.norms, scans).values()))
         if task == "task3":
-            return float(model.age(whole(seen, model.norms)[None]).clamp(0, 110))
-        if task == "task5":
-            return float(model.folding(folding_signs(seen, model.norms)[None]).sigmoid())
-        return whole(seen, model.norms).numpy().astype(np.float32)
+            return float(model.age(seen[None]).clamp(0, 110))
+        if task == "task6":
+            return seen.numpy().astype(np.float32)
+        return float((model.infarct if task == "task1" else model.folding)(seen[None]).sigmoid())
 
 
 def segment(
@@ -83,9 +82,14 @@ def segment(
     """Labels in the voxels of the first sequence; the networks run on `device`, all else on the CPU."""
     volumes, centre = segmentation_volumes(scans, keys, grid)
     features = stack_features(_placed(trunk, device), [volume.to(device) for volume in volumes])
-    chances: Tensor = _placed(head, device)(features[None]).softmax(dim=1)[0].cpu()
-    labels = np.zeros(scans[keys[0]].data.shape, dtype=np.uint8, order="F")
-    for part, classes in parts_from_grid(chances[1:], grid, centre, scans[keys[0]]):
+    chances = slid(features, window_of(grid.shape), _placed(head, device))
+    return onto_scan(chances[1:], grid, centre, scans[keys[0]])
+
+
+def onto_scan(chances: Tensor, grid: Grid, centre: NDArray[np.float64], scan: Scan) -> NDArray[np.uint8]:
+    """Labels 1, 2, … in the voxels of `scan`, from the chances [labels, x, y, z] of each on `grid`."""
+    labels = np.zeros(scan.data.shape, dtype=np.uint8, order="F")
+    for part, classes in parts_from_grid(chances, grid, centre, scan):
         labels[part] = np.where(classes.sum(axis=0) >= 0.5, classes.argmax(axis=0) + 1, 0)
     return labels
 

@@ -1,4 +1,4 @@
-"""The network: a small 3-D U-Net over one sequence, pretrained without labels."""
+"""The network: a small residual 3-D U-Net over one sequence, pretrained without labels."""
 
 from typing import cast
 
@@ -21,9 +21,14 @@ class Trunk(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         small, middle, large = WIDTHS
-        self.down = nn.ModuleList((_block(8, small, 1), _block(small, middle, 2), _block(middle, large, 2)))
-        self.up = nn.ModuleList((_block(large + middle, middle, 1), _block(middle + small, small, 1)))
+        self.down = nn.ModuleList(
+            (ResidualBlock(8, small, 1), ResidualBlock(small, middle, 2), ResidualBlock(middle, large, 2))
+        )
+        self.up = nn.ModuleList(
+            (ResidualBlock(large + middle, middle, 1), ResidualBlock(middle + small, small, 1))
+        )
         self.reconstruct = nn.Conv3d(DETAIL, 8, 1)
+        self.unseen = nn.Parameter(torch.zeros(()))  # what stands in place of a hidden voxel
 
     def encode(self, volume: Tensor) -> list[Tensor]:
         """Feature maps at a half, a quarter and an eighth of the grid."""
@@ -42,9 +47,10 @@ class Trunk(nn.Module):
             deep = cast("Tensor", block(torch.cat([larger, shallow], dim=1)))
         return deep
 
-    def forward(self, volume: Tensor) -> Tensor:
-        """The volume as the network believes it to be, [n, 1, x, y, z]; the pretraining task."""
-        return unfold(cast("Tensor", self.reconstruct(self.decode(self.encode(volume)))))
+    def forward(self, volume: Tensor, hidden: Tensor) -> Tensor:
+        """The volume as the network believes it to be where `hidden` is 1, [n, 1, x, y, z] each: pretraining."""
+        shown = torch.where(hidden > 0, self.unseen, volume)
+        return unfold(cast("Tensor", self.reconstruct(self.decode(self.encode(shown)))))
 
 
 def fold(volume: Tensor) -> Tensor:
@@ -71,15 +77,23 @@ def describe(maps: list[Tensor]) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def _block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv3d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
-        nn.GroupNorm(8, outputs),
-        nn.ReLU(inplace=True),
-        nn.Conv3d(outputs, outputs, 3, padding=1, bias=False),
-        nn.GroupNorm(8, outputs),
-        nn.ReLU(inplace=True),
-    )
+class ResidualBlock(nn.Module):
+    """Two convolutions that add to what came in, [n, inputs, x, y, z]; `stride` of the first."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(
+            nn.Conv3d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+            nn.GroupNorm(8, outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv3d(outputs, outputs, 3, padding=1, bias=False),
+            nn.GroupNorm(8, outputs),
+        )
+        self.kept = nn.Conv3d(inputs, outputs, 1, stride=stride, bias=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """[n, outputs, …], at 1/stride of the size."""
+        return functional.relu(cast("Tensor", self.change(maps)) + cast("Tensor", self.kept(maps)))
 
 
 class SegmentationHead(nn.Module):

@@ -1,43 +1,112 @@
-"""Pretraining without labels: parts of a scan are hidden and the network learns to fill them in."""
+"""Pretraining without labels: cubes of a scan are hidden and the network learns to fill them in."""
 
-import logging
-import time
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple
+from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset, Sampler
 
+from baseline_model.config import TrainConfig
+from baseline_model.course import Batch, Course, follow
 from baseline_model.network import Trunk
+from baseline_model.volumes import HEAD
 
-PATCH = 8  # voxels along the side of a hidden cube
-HIDDEN = 0.6  # share of the cubes that is hidden
+AIR = -3.9  # below it a normalised voxel lies outside the head
+SEEN = 0.1  # weight of the voxels that are not hidden, so that a whole scan is nothing new to the network
 
-log = logging.getLogger(__name__)
+Drawn = tuple[int, int]
 
 
-def pretrain(volumes: Sequence[Tensor], *, epochs: int, batch: int, seed: int, device: torch.device) -> Trunk:
-    """A trunk trained on normalised volumes [x, y, z] of any sequence; deterministic for a seed and device."""
-    torch.manual_seed(seed)
-    trunk = Trunk().to(device)
-    steps = epochs * max(1, len(volumes) // batch)
-    optimiser = torch.optim.AdamW(trunk.parameters(), lr=2e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=steps + 1)
-    source = torch.Generator().manual_seed(seed)
-    began, seen = time.monotonic(), 0.0
-    for step in range(steps):
-        chosen = torch.randint(len(volumes), (batch,), generator=source)
-        scans = torch.stack([augment(volumes[int(i)].float(), source) for i in chosen])[:, None].to(device)
-        loss = _loss(trunk, scans, source)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(trunk.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        seen = loss.item() if step == 0 else 0.95 * seen + 0.05 * loss.item()
-        if step % 50 == 0:
-            log.info("pretraining %d/%d loss %.3f %.0f s", step, steps, seen, time.monotonic() - began)
-    return trunk.eval().cpu()
+def pretrain(views: Sequence[Path], config: TrainConfig, state: Path) -> Trunk:
+    """A trunk trained on `views` of any sequence, from where `state` says that it was interrupted.
+
+    Deterministic for a seed and a device; the number of workers changes nothing.
+
+    Raises:
+        TrainingError: the state is damaged or of another training.
+    """
+    chosen = config.pretrain
+    data = HiddenCubes(views, cube=chosen.cube, hidden=chosen.hidden)
+
+    def batches(first: int) -> Iterable[Batch]:
+        order = StepOrder(len(views), chosen.batch, range(first, chosen.steps), config.seed)
+        pinned = config.torch_device().type == "cuda"
+        return DataLoader(data, batch_sampler=order, num_workers=config.workers, pin_memory=pinned)
+
+    torch.manual_seed(config.seed)
+    trunk = Trunk()
+    settings = (config.seed, config.half(), astuple(chosen), [view.name for view in views])
+    course = Course(
+        "pretraining", chosen.steps, chosen.rate, chosen.decay, chosen.keep_every, config.torch_device(),
+        config.half(), hashlib.sha256(repr(settings).encode()).hexdigest(),
+    )  # fmt: skip
+    follow(course, trunk, batches, _loss, state)
+    return trunk
+
+
+class StepOrder(Sampler[list[Drawn]]):
+    """Which scans each of `steps` sees, as pairs of a scan's number and the seed of what is drawn for it.
+
+    Every scan once, in an order of its own, before any comes again. What a step sees follows from its number.
+    """
+
+    def __init__(self, scans: int, batch: int, steps: range, seed: int) -> None:
+        self._scans, self._batch, self._steps, self._seed = scans, batch, steps, seed
+
+    def __iter__(self) -> Iterator[list[Drawn]]:
+        """The steps' scans."""
+        epoch, order = -1, torch.empty(0, dtype=torch.int64)
+        for step in self._steps:
+            drawn: list[Drawn] = []
+            for place in range(step * self._batch, (step + 1) * self._batch):
+                if place // self._scans != epoch:
+                    epoch = place // self._scans
+                    source = torch.Generator().manual_seed(_seed(self._seed, "order", epoch))
+                    order = torch.randperm(self._scans, generator=source)
+                drawn.append((int(order[place % self._scans]), _seed(self._seed, "scan", place)))
+            yield drawn
+
+    def __len__(self) -> int:
+        """How many steps."""
+        return len(self._steps)
+
+
+def _seed(*parts: object) -> int:
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7])
+
+
+class HiddenCubes(Dataset[Batch]):
+    """Views [1, x, y, z] on the head grid's shape with what is hidden of each, of the same shape."""
+
+    def __init__(self, views: Sequence[Path], *, cube: int, hidden: tuple[float, float]) -> None:
+        self._views, self._cube, self._hidden = views, cube, hidden
+
+    def __getitem__(self, drawn: Drawn) -> Batch:
+        """The scan of this number as the seed beside it changes it, and what is hidden."""
+        number, seed = drawn
+        source = torch.Generator().manual_seed(seed)
+        volume = torch.from_numpy(np.load(self._views[number])).float()
+        changed = augment(cut(volume, source), source)
+        low, high = self._hidden
+        share = low + (high - low) * float(torch.rand((), generator=source))
+        cubes = torch.rand([n // self._cube for n in HEAD.shape], generator=source) < share
+        mask = functional.interpolate(cubes.float()[None, None], size=HEAD.shape, mode="nearest")[0]
+        return changed[None], mask
+
+
+def cut(volume: Tensor, source: torch.Generator) -> Tensor:
+    """A part of `volume` at a drawn place with the head grid's shape; air where it ends before."""
+    for axis, wanted in enumerate(HEAD.shape):
+        spare = volume.shape[axis] - wanted
+        if spare > 0:
+            volume = volume.narrow(axis, int(torch.randint(spare + 1, (), generator=source)), wanted)
+    pads = [side for n, wanted in zip(volume.shape, HEAD.shape, strict=True) for side in (wanted - n, 0)]
+    return functional.pad(volume, pads[::-1], value=-4.0)
 
 
 def augment(volume: Tensor, source: torch.Generator) -> Tensor:
@@ -48,17 +117,14 @@ def augment(volume: Tensor, source: torch.Generator) -> Tensor:
     shift = [int(part * 5) - 2 for part in draw[1:4]]
     volume = torch.roll(volume, shift, dims=(0, 1, 2))
     contrast = 0.85 + 0.3 * float(draw[4])
-    changed = torch.where(volume > -3.9, torch.sign(volume) * volume.abs() ** contrast, volume)
+    changed = torch.where(volume > AIR, torch.sign(volume) * volume.abs() ** contrast, volume)
     noise = torch.randn(volume.shape, generator=source) * 0.3 * float(draw[5])
-    return (changed + noise * (volume > -3.9)).clamp(-4, 8)
+    return (changed + noise * (volume > AIR)).clamp(-4, 8)
 
 
-def _loss(trunk: Trunk, scans: Tensor, source: torch.Generator) -> Tensor:
-    """Mean absolute error on hidden voxels of the head."""
-    cubes = [n // PATCH for n in scans.shape[2:]]
-    hidden = (torch.rand((len(scans), 1, *cubes), generator=source) < HIDDEN).float().to(scans.device)
-    mask = functional.interpolate(hidden, size=scans.shape[2:], mode="nearest")
-    guess = trunk(scans * (1 - mask))
-    wanted = mask * (scans > -3.9)
-    missed: Tensor = ((guess - scans).abs() * wanted).sum() / wanted.sum().clamp(min=1)
+def _loss(trunk: nn.Module, batch: Batch) -> Tensor:
+    """Mean absolute error inside the head, on what was hidden and, with SEEN, on the rest."""
+    scans, hidden = batch
+    weight = (hidden + SEEN * (1 - hidden)) * (scans > AIR)
+    missed: Tensor = ((trunk(scans, hidden).float() - scans).abs() * weight).sum() / weight.sum().clamp(min=1)
     return missed

@@ -78,7 +78,7 @@ def measure(model: TrainedModel, task: str, seed: int, cases: int) -> Quality:
     answers, hidden = [], []
     for index in range(cases):
         case = make_case(task, "test", index, seed=seed)
-        answers.append(predict(model, task, _scans(case)))
+        answers.append(predict(model, task, scans_of(case)))
         hidden.append(_without_voxels(case))
     metric, chance, score = _score(task, answers, hidden)
     size = len(score.rows)
@@ -127,8 +127,13 @@ def _dice(answer: object, case: BrainCase, labels: tuple[int, ...]) -> float:
     return float(np.mean([dice(predicted == label, reference == label) for label in labels]))
 
 
-def _probed(embeddings: NDArray[np.float32], hidden: list[BrainCase]) -> ScoredRows:
-    """A fifth of each class trains the probe, a tenth chooses the head, the others are scored."""
+def split_probe(
+    embeddings: NDArray[np.float32], hidden: list[BrainCase]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Classes and the probe's scores of the cases it is tested on.
+
+    A fifth of each class trains the probe, a tenth chooses the head, the others are scored.
+    """
     labels = [str(case.label) for case in hidden]
     share = min(labels.count(label) for label in set(labels)) // 10
     probe = Probe(n_train=2 * share, n_val=share, n_test=7 * share)
@@ -144,11 +149,16 @@ def _probed(embeddings: NDArray[np.float32], hidden: list[BrainCase]) -> ScoredR
     )
     if result.scores is None:
         raise ValueError("no head of the probe could be trained")
-    rows = np.column_stack([classes[test], result.scores])
+    return classes[test], np.asarray(result.scores, dtype=np.float64)
+
+
+def _probed(embeddings: NDArray[np.float32], hidden: list[BrainCase]) -> ScoredRows:
+    rows: Array = np.column_stack(split_probe(embeddings, hidden)).astype(np.float64)
     return ScoredRows(rows, lambda some: ovr_auroc(some[:, 0].astype(int), some[:, 1:]))
 
 
-def _scans(case: BrainCase) -> dict[str, Scan]:
+def scans_of(case: BrainCase) -> dict[str, Scan]:
+    """The case's scans as the template reads them."""
     return {key: Scan(scan.data.astype(np.float32), scan.affine) for key, scan in case.inputs.items()}
 
 

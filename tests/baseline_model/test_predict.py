@@ -8,7 +8,6 @@ import torch
 
 from baseline_model import call, inference
 from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, save
-from baseline_model.heads import fit_logistic, fit_ridge
 from baseline_model.network import fold, unfold
 from baseline_model.volumes import HEAD, Scan, box_mean, from_grid, onto_grid
 from demo.brains import make_case
@@ -116,13 +115,3 @@ def test_unfolding_undoes_folding() -> None:
 
 def test_a_box_mean_of_ones_is_one_away_from_the_border() -> None:
     assert torch.allclose(box_mean(torch.ones(20, 20, 20), 5)[5:-5, 5:-5, 5:-5], torch.ones(10, 10, 10))
-
-
-def test_ridge_finds_a_line_and_logistic_a_border() -> None:
-    torch.manual_seed(0)
-    rows = torch.randn(200, 3)
-    line = 3 * rows[:, 0] - rows[:, 2] + 40
-
-    assert torch.allclose(fit_ridge(rows, line, 1e-6)(rows), line, atol=0.8)
-    border = fit_logistic(rows, (rows[:, 1] > 0).float(), 1e-2)
-    assert float(((border(rows) > 0) == (rows[:, 1] > 0)).float().mean()) > 0.95
