@@ -10,7 +10,7 @@ from client.starting import Start, baseline_page, companions
 _PACKED = Path(__file__).parent / "packed"
 _CHECKOUT = Path(__file__).resolve().parents[1]
 TASKS = ("task1", "task2", "task3", "task4", "task5", "task6")
-_LEFT_OUT = ("__pycache__", "wheels")
+_LEFT_OUT = ("__pycache__", "wheels", "run", "data")
 
 
 def fomo26() -> ChallengeRules:
