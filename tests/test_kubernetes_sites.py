@@ -221,3 +221,11 @@ def test_postgres_that_recovers_is_not_killed_and_one_that_is_silent_is(tmp_path
             ["sh", "-c", script], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False, timeout=30
         )
         assert (ended.returncode == 0) is lives, code
+
+
+def test_a_score_worker_is_asked_where_it_shows_its_figures() -> None:
+    own, told = container(pods()["score-worker"]), environment("score-worker")
+    (port,) = own["ports"]
+    assert told["PROCTOR_METRICS_ADDRESS"] == f"0.0.0.0:{port['containerPort']}"
+    for probe in (own["readinessProbe"], own["livenessProbe"]):
+        assert probe["httpGet"] == {"path": "/metrics", "port": port["name"]}
