@@ -85,7 +85,8 @@ def of(part: str) -> list[Manifest]:
 
 
 def everything() -> list[Manifest]:
-    return [*of("platform"), *of("run"), *of("bucket"), *of("registry")]
+    parts = ("platform", "run", "bucket", "bucket/run", "oidc", "registry")
+    return [one for part in parts for one in of(part)]
 
 
 def named(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
@@ -97,6 +98,7 @@ def pods() -> dict[str, Manifest]:
     found = {}
     for one in everything():
         spec = one.get("spec", {})
+        spec = spec.get("jobTemplate", {}).get("spec", spec)
         template = spec.get("jobTargetRef", spec).get("template")
         if template is not None:
             found[template["metadata"]["labels"]["app"]] = template["spec"]
@@ -218,6 +220,9 @@ def test_what_compose_passes_is_passed_here() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     for app in ("courier", "beat", "registry"):
         assert set(services[app]["environment"]) <= set(environment(app)), app
+    assert container(pods()["beat"])["command"] == services["beat"]["command"]
+    assert "schedule.alive" in str(services["beat"]["healthcheck"]), "as the probe"
+    assert "schedule.alive" in str(container(pods()["beat"])["livenessProbe"])
     for app in ("server", "score-worker"):
         assert set(services[app]["environment"]) - set(OF_REGISTRY) <= set(environment(app)), app
         assert set(services[app]["environment"]) <= set(environment(app, with_registry(app))), app
@@ -239,6 +244,7 @@ def test_the_programs_take_what_they_are_told(monkeypatch: pytest.MonkeyPatch) -
     for app, settings in (
         ("server", Settings),
         ("score-worker", Settings),
+        ("backup", Settings),
         ("courier", Outgoing),
         ("run-cpu", RunConfig),
         ("run-gpu", RunConfig),
@@ -325,8 +331,12 @@ def test_only_the_score_worker_sees_references_and_inputs_are_not_the_servers_to
         app: {one["mountPath"]: one.get("readOnly", False) for one in container(pod)["volumeMounts"]}
         for app, pod in pods().items()
     }
-    assert [app for app, paths in seen.items() if "/data/references" in paths] == ["score-worker"]
-    assert seen["server"]["/data/inputs"] is True
+    assert {app: paths["/data/references"] for app, paths in seen.items() if "/data/references" in paths} == {
+        "score-worker": False,
+        "backup": True,  # reads them, and changes none
+    }
+    assert seen["server"]["/data/inputs"] is seen["backup"]["/data/inputs"] is True
+    assert [app for app, paths in seen.items() if "/backup" in paths] == ["backup", "backup-verify"]
     assert not any(path.startswith("/data") for path in seen["courier"])
 
 
@@ -335,7 +345,7 @@ def test_networks_let_nobody_through_but_who_is_named() -> None:
     everyone = policies["nobody"]["spec"]
     assert everyone == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for name, who in (
-        ("postgres-from", {"server", "score-worker", "courier", "migrate"}),
+        ("postgres-from", {"server", "score-worker", "courier", "migrate", "backup"}),
         ("redis-from", {"server", "score-worker", "beat"}),
     ):
         (rule,) = policies[name]["spec"]["ingress"]
@@ -343,7 +353,7 @@ def test_networks_let_nobody_through_but_who_is_named() -> None:
         assert source.keys() == {"podSelector"}, "of this namespace alone"
         assert set(source["podSelector"]["matchExpressions"][0]["values"]) == who
     out = {name for name, one in policies.items() if any("ipBlock" in to for to in destinations(one))}
-    assert out == {"courier-out"}
+    assert out == {"courier-out", "names"}
     run = named(of("run"), "NetworkPolicy")["run-workers"]["spec"]
     assert "ingress" not in run
     assert "Ingress" in run["policyTypes"]
@@ -351,6 +361,13 @@ def test_networks_let_nobody_through_but_who_is_named() -> None:
         to["podSelector"]["matchLabels"]["app"] for to in destinations({"spec": run}) if "podSelector" in to
     ]
     assert servers == ["server"]
+    *names, _ = run["egress"]
+    assert names == policies["names"]["spec"]["egress"]
+    for rule in names:  # name servers alone: of the cluster, or of the node itself
+        assert {port["port"] for port in rule["ports"]} <= {53, 5353}
+        for to in rule["to"]:
+            if "ipBlock" in to:
+                assert re.fullmatch(r"169\.254\.\d+\.\d+/32", to["ipBlock"]["cidr"])
 
 
 def destinations(policy: Manifest) -> Iterator[Manifest]:
@@ -362,9 +379,11 @@ def test_every_part_is_watched_and_bounded() -> None:
     for app, pod in pods().items():
         own = container(pod)
         assert "memory" in own["resources"]["limits"], app
-        if app != "migrate" and not app.startswith("run-"):
-            assert own["resources"]["requests"].keys() == {"cpu", "memory"}
-            assert "livenessProbe" in own or "readinessProbe" in own
+        if app.startswith("run-"):
+            continue
+        assert own["resources"]["requests"].keys() == {"cpu", "memory"}
+        if app not in {"migrate", "backup", "backup-verify"}:
+            assert "livenessProbe" in own, app
     budgets = named(of("platform"), "PodDisruptionBudget")
     assert set(budgets) == {"postgres", "server", "score-worker"}
 
@@ -410,21 +429,6 @@ def test_pilots_go_to_the_nodes_that_are_proctors_and_past_their_taints(effect: 
     assert not reaches(cpu, {"proctor/run": "cpu"}, pool), "a GPU is for who needs one"
     for pod in (gpu, cpu):
         assert not reaches(pod, pod["nodeSelector"], ("node.kubernetes.io/unreachable", effect))
-
-
-def test_the_kind_of_gpu_is_chosen_as_the_documentation_says(tmp_path: Path) -> None:
-    folder = shutil.copytree(FOLDER, tmp_path / "proctor" / "deploy" / "kubernetes").parents[2]
-    (overlay := folder / "overlay").mkdir()
-    text = (ROOT / "docs" / "kubernetes.md").read_text().partition("# kustomization.yaml of your own")[2]
-    told = "resources: [../proctor/deploy/kubernetes/run]\n" + text.partition("\n")[2].partition("```")[0]
-    (overlay / "kustomization.yaml").write_text(told)
-    made = built(overlay)
-    if made is None:
-        return
-    pod = named(made, "ScaledJob")["run-gpu"]["spec"]["jobTargetRef"]["template"]["spec"]
-    labels = {"proctor/run": "gpu", "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
-    assert reaches(pod, labels)
-    assert not reaches(pod, labels | {"nvidia.com/gpu.product": "NVIDIA-T4"})
 
 
 def test_a_pilot_ends_before_it_is_killed_and_is_told_what_it_was_given() -> None:
