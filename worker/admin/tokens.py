@@ -122,13 +122,13 @@ def _told(name: str, known: dict[str, str]) -> str:
 def _told_jobs(known: dict[str, str]) -> str:
     lines = [
         "",
-        "Put the token into a file that only the jobs' user may read, on a disk that the nodes see. A job is told, with",
+        "Put the token into a file that only the jobs' user may read, on a disk of all nodes. A job is told, with",
         "the address at which the nodes reach the server:",
         "",
         *(f"  export {key}='{value}'" for key, value in known.items()),
         "  exec python -m worker.run --until-idle 10m",
         "",
-        "Its slots are named after its node: give no --name. docs/operations.md, 'On a Slurm cluster', has the whole script.",
+        "Its slots are named after its node: give no --name. docs/operations.md, 'On a Slurm cluster', has the script.",
     ]
     return "\n".join(lines)
 
