@@ -48,9 +48,8 @@ class Gauges(Collector):
         yield from self._known
         yield from self._of_process()
         yield from self._of_disk()
-        if (place := self._settings.blobs_place) is not None:
-            there = why_away(place) is None
-            yield _one("proctor_blobs_answer", "Whether the bucket that holds the blobs answers.", int(there))
+        there = why_away(self._settings.blobs_place) is None
+        yield _one("proctor_blobs_answer", "Whether the bucket that holds the blobs answers.", int(there))
 
     def _look(self) -> list[Metric]:
         answers = _one("proctor_database_answers", "Whether the database answers.", 1)
