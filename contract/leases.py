@@ -58,6 +58,8 @@ BLOB_ADDRESS = "Proctor-Blob-Address"
 """The header, of an answer without content, that says where in the store of blobs a run worker may read one."""
 DRAINING = "Proctor-Draining"
 """Header of the answer to a slot that is leased nothing because it drains: a sentence for its log."""
+TOO_SMALL = "Proctor-Too-Small"
+"""Header of the answer to a slot that is leased nothing while what needs a larger one waits: a sentence for its log."""
 
 
 class _Said(BaseModel):

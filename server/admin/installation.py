@@ -24,6 +24,7 @@ from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.tokens import LIVE
 from server.admin.storage import disk_now, sentence
 from server.backups import last_backup
+from server.blobs import why_away
 from server.challenges.models import Challenge
 from server.clock import now
 from server.evaluations import scorers
@@ -80,7 +81,13 @@ def status(session: Session, settings: Settings) -> InstallationOut:
         versions=_versions(session),
     )
     unscored = list(scorers.sentences(scorers.unserved(session)))
-    return found.model_copy(update={"to_do": list(_to_do(found, full.for_uploads > 0, dying, unscored))})
+    to_do = [*_without_blobs(settings), *_to_do(found, full.for_uploads > 0, dying, unscored)]
+    return found.model_copy(update={"to_do": to_do})
+
+
+def _without_blobs(settings: Settings) -> Iterator[str]:
+    if (why := why_away(settings.blobs_place)) is not None:
+        yield f"{why} Until it answers nothing is uploaded, run or scored; nothing is lost."
 
 
 def _to_do(found: InstallationOut, room: bool, dying: str | None, unscored: Sequence[str]) -> Iterator[str]:

@@ -22,6 +22,7 @@ __all__ = [
     "Taken",
     "probe_of",
     "store_of",
+    "why_away",
 ]
 
 
@@ -43,3 +44,12 @@ def store_of(place: BucketPlace | None, files: FileStore) -> BlobStore:
     from server.blobs._bucket_store import BucketStore  # where there is no bucket its library is not loaded
 
     return BucketStore(files.root, files.room, place)
+
+
+def why_away(place: BucketPlace | None) -> str | None:
+    """Why the bucket at `place` cannot be used now, in a sentence for admins; None where it can, or there is none."""
+    if place is None:
+        return None
+    from server.blobs._watch import watch_at
+
+    return watch_at(place).why_away()

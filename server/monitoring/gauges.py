@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from server.backups import last_backup
+from server.blobs import why_away
 from server.challenges.models import Challenge
 from server.database import connect
 from server.disk import Room, Share
@@ -47,6 +48,8 @@ class Gauges(Collector):
         yield from self._known
         yield from self._of_process()
         yield from self._of_disk()
+        there = why_away(self._settings.blobs_place) is None
+        yield _one("proctor_blobs_answer", "Whether the bucket that holds the blobs answers.", int(there))
 
     def _look(self) -> list[Metric]:
         answers = _one("proctor_database_answers", "Whether the database answers.", 1)

@@ -16,7 +16,6 @@ from contract.bounds import MOST_INT
 from contract.ids import CaseRunId
 from contract.leases import (
     BLOB_ADDRESS,
-    DRAINING,
     CaseLease,
     Finish,
     HeldLease,
@@ -52,6 +51,7 @@ from server.queue import batches, leases, reads, slots
 from server.queue.bell import LONGEST_SECONDS, Bell
 from server.queue.claim import Leased, claim
 from server.queue.downloads import LINK_SECONDS, Download, blob_download, download, file_of, lent
+from server.queue.unfitting import why_nothing
 from server.settings import Settings
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
@@ -101,8 +101,7 @@ def lease(session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot
         return Response(status_code=204)
     leased = claim(session, worker, slot, settings=settings)
     if not isinstance(leased, Leased):
-        told = {} if leased is None else {DRAINING: leased.why}
-        return Response(status_code=204, headers=told)
+        return Response(status_code=204, headers=why_nothing(session, slot, leased))
     return _lease_out(session, leased, settings)
 
 

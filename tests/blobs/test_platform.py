@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import select, update
 
 from contract.statuses import UploadStatus
+from server.admin.installation import status
 from server.blobs import BlobStore
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation, Trouble
 from server.images.models import Image
+from server.monitoring.gauges import Gauges
 from server.settings import Settings
 from server.storage.sweep import discard, sweep
 from server.uploads.models import Upload
@@ -88,6 +90,27 @@ def test_run_workers_ask_again_while_the_store_is_away_and_no_case_is_lost(
     worker.drain()
     assert team.evaluation(evaluation)["status"] == "scoring"
     assert _troubles(lab, evaluation) == []
+
+
+def test_status_begins_with_a_store_that_is_away_and_a_figure_says_it(
+    lab: Lab, settings: Settings, network: Proxy
+) -> None:
+    gauges = Gauges(settings, lab.sessions.kw["bind"], {})
+
+    def seen() -> tuple[str, float]:
+        shown = [metric for metric in gauges.collect() if metric.name == "proctor_blobs_answer"]
+        with unit_of_work(lab.sessions) as session:
+            return status(session, settings).to_do[0], shown[0].samples[0].value
+
+    said, figure = seen()
+    assert ("blob store" in said, figure) == (False, 1)
+    network.weather = CLOSED
+    said, figure = seen()
+    assert ("blob store" in said, "nothing is uploaded, run or scored" in said, figure) == (True, True, 0)
+    network.weather = Weather()
+    said, figure = seen()
+    assert ("blob store" in said, figure) == (False, 1)
+    gauges.close()
 
 
 def test_scoring_waits_for_the_store_and_counts_no_fault(lab: Lab, team: Entrant, network: Proxy) -> None:

@@ -210,6 +210,17 @@ def test_a_plain_name_gets_a_token(admin: Admin) -> None:
     assert admin("worker-token", "gpu-host_1.site").output.startswith("prw_")
 
 
+def test_jobs_of_a_cluster_are_told_a_file_and_nothing_of_redis(admin: Admin) -> None:
+    told = admin("worker-token", "cluster", "--pilot").output
+    assert told.startswith("prw_")
+    assert "PROCTOR_WORKER_TOKEN_FILE" in told
+    assert "--until-idle" in told
+    assert "redis" not in told.lower()
+    assert "--name cluster" not in told
+    settings = json.loads(admin("worker-token", "cluster", "--pilot", "--json").output)["settings"]
+    assert sorted(settings) == ["PROCTOR_SERVER_URL", "PROCTOR_WORKER_DIR", "PROCTOR_WORKER_TOKEN_FILE"]
+
+
 @pytest.mark.parametrize("command", [[], ["apply"], ["release"]])
 def test_h_is_help(admin: Admin, command: list[str]) -> None:
     assert "Usage:" in admin(*command, "-h").output

@@ -169,6 +169,32 @@ def test_a_run_worker_says_in_its_log_that_it_drains_and_that_it_is_resumed(
     assert DRAINS in logged
 
 
+def test_a_slot_that_is_too_small_for_what_waits_says_so_once_in_its_log(
+    lab: Lab, team: Entrant, served: tuple[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with unit_of_work(lab.sessions) as session:
+        token = create_worker_token(session, f"host-{uuid4().hex[:8]}")
+    told = {"server_url": served[0], "worker_token": token, "worker_dir": tmp_path}
+    small = LeaseClient(RunConfig.model_validate(told | {"slot_cpus": 1, "slot_memory": 2**30}), "run-1")
+    small.lease()
+    assert "slot_too_small" not in capsys.readouterr().err, "nothing waits"
+    evaluation = team.submit()
+    with unit_of_work(lab.sessions) as session:
+        session.execute(
+            update(Evaluation)
+            .where(Evaluation.id == UUID(evaluation))
+            .values(needs_cpus=32, needs_memory=64 * 2**30, needs_gpus=1, needs_gpu_memory=0)
+        )
+    assert (small.lease(), small.lease()) == (None, None)
+    small.close()
+    logged = capsys.readouterr().err
+    assert logged.count("slot_too_small") == 1
+    assert "they need 32 CPUs, 64 GiB of memory, 1 GPU; it offers 1 CPU, 1 GiB of memory." in logged
+    assert evaluation not in logged
+    worker = lab.worker(cpus=32, memory=64 * 2**30, gpus=1)
+    assert worker.take()["case_run"]
+
+
 def test_commands_do_the_same_and_ask_first(
     lab: Lab, entrant: MakeEntrant, admin: Person, command: Admin
 ) -> None:

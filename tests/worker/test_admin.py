@@ -3,6 +3,7 @@
 import fcntl
 import gc
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -46,6 +47,27 @@ def test_without_the_servers_packages_one_sentence_says_what_to_install() -> Non
     ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "proctor-admin needs the server's packages: pip install '.[server,worker]'\n"
+
+
+def test_a_database_that_is_away_is_said_in_a_sentence_and_in_no_line_of_a_log(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"postgresql+psycopg://proctor:secret@127.0.0.1:{free.getsockname()[1]}/proctor"
+        told = {"DATABASE_URL": nobody, "PROCTOR_DATA": str(tmp_path), "PROCTOR_SECRET_KEY": "k" * 32}
+        command = [sys.executable, "-m", "worker.admin", "status"]
+        ended = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env=os.environ | told,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert "The database of this installation does not answer" in ended.stderr
+    assert "warning" not in ended.stdout + ended.stderr
+    assert "secret" not in ended.stdout + ended.stderr
 
 
 def test_doctor_finds_this_machine_fit() -> None:

@@ -1,6 +1,7 @@
 """`proctor-admin forecast` on the real queue in virtual time: what it says is what then happens."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -15,10 +16,12 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.worker_models import WorkerSlot
 from server.queue.forecast import forecast
 from server.queue.outlook import Work, ends
+from server.queue.slots import slot_states
 from tests.facts import image_facts
 from tests.server.simulation import Queue
 from tests.worker.queues import SECONDS, Admin
 from tests.worker.slots import CHALLENGE
+from worker.admin.slot_list import slots_table
 from worker.embedded.data import CHECKOUT
 
 
@@ -174,6 +177,10 @@ def test_the_commands_print_tables_and_json(queue: Queue, admin: Admin) -> None:
     listed = admin("slots").output
     assert "The canary was wrong." in listed
     assert "1 of task5" in listed
+    with unit_of_work(queue.sessions) as session:
+        (state, *_) = slot_states(session)
+        named_alike = slots_table([replace(state, worker=state.slot.name)])
+    assert named_alike.rows[0][:2] == (state.slot.name, state.slot.name)
 
 
 def test_cases_that_ran_beside_each_other_or_were_leased_ahead_are_counted_once(queue: Queue) -> None:

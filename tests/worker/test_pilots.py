@@ -197,7 +197,7 @@ def test_a_batch_script_says_all_of_it_and_is_shell() -> None:
         "#SBATCH --requeue",
         "module load docker",
         "export NOTE='two words; $(none)'",
-        "exec python3 -m worker.run --until-idle 600s --slots 1 --grace 280s",
+        "exec python3 -m worker.run --until-idle 600s --grace 280s",
     ):
         assert line in script.splitlines()
     assert made.offer == {"cpus": 2, "memory": (32 * 1024 - 256) * 2**20, "gpus": 1, "gpu_memory": 2**42}

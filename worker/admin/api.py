@@ -16,6 +16,7 @@ from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from contract.accounts import Scope
 from contract.admin import Item, Page
@@ -27,7 +28,7 @@ from server.accounts.principals import OPERATOR, Operator
 from server.admin.pages import MOST, gathered
 from server.app import API, create_app
 from server.settings import Settings
-from worker.admin.context import database_away, fail, settings_of
+from worker.admin.context import database_away, fail, settings_of, work
 
 _PATIENCE = 600.0  # seconds: a preview of a large board takes its time
 _NOBODY = UUID(int=0)
@@ -142,6 +143,11 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
     What is refused and not caught ends the command with its sentence.
     """
     settings = None if server else settings_of(data)
+    if settings is not None:
+        with work(
+            settings
+        ) as session:  # here a database that is away is said in one sentence, and in no line of a log
+            session.execute(text("SELECT 1"))
     with _remote(server or "") if settings is None else _local(settings) as http:
         try:
             yield Api(http, settings)

@@ -41,7 +41,7 @@ def slots_table(states: list[SlotState]) -> Listing:
         back = slot.handed_back + slot.abandoned + slot.faulted
         table.add(
             slot.name,
-            state.worker if state.worker not in (None, slot.name) else "",
+            state.worker or "",
             state.state,
             moment(slot.seen_at, seconds=True),
             _offers(state),

@@ -34,6 +34,10 @@ def worker_token(
         int | None,
         typer.Option(min=1, max=1000, help="Slots it may have at once; else as many as before, or 64."),
     ] = None,
+    pilot: Annotated[
+        bool,
+        typer.Option("--pilot", help="Say what jobs of a cluster are told, which have no use for Redis."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The token and the settings as JSON.")] = False,
     data: Data = None,
 ) -> None:
@@ -48,7 +52,7 @@ def worker_token(
     token = _new_local_token(settings.data) if own else None
     with work(settings) as session:
         token = create_worker_token(session, name, token=token, slots=slots, actor=ACTOR)
-    known = _settings(settings.data, token)
+    known = _settings(settings.data, token, pilot=pilot)
     if as_json:
         show_json({"name": name, "token": token, "settings": known})
         return
@@ -60,7 +64,7 @@ def worker_token(
             err=True,
         )
     else:
-        say(_told(name, known), err=True)
+        say(_told_jobs(known) if pilot else _told(name, known), err=True)
 
 
 def _new_local_token(data: Path) -> str:
@@ -75,10 +79,15 @@ def _written(data: Path) -> str:
     return token
 
 
-def _settings(data: Path, token: str) -> dict[str, str]:
-    """What a run worker is told, as far as this installation knows it."""
-    return {
-        "PROCTOR_SERVER_URL": _line(data / "address") or "http://SERVER:8426",
+def _settings(data: Path, token: str, *, pilot: bool) -> dict[str, str]:
+    """What a run worker is told, as far as this installation knows it; everybody on a cluster may read its jobs."""
+    server = {"PROCTOR_SERVER_URL": _line(data / "address") or "http://SERVER:8426"}
+    if pilot:
+        return server | {
+            "PROCTOR_WORKER_TOKEN_FILE": "/FOLDER/OF/YOURS/token",
+            "PROCTOR_WORKER_DIR": "/local/proctor",
+        }
+    return server | {
         "PROCTOR_WORKER_TOKEN": token,
         "PROCTOR_WORKER_DIR": "/var/lib/proctor-worker",
         "REDIS_URL": _redis_url(data),
@@ -106,6 +115,20 @@ def _told(name: str, known: dict[str, str]) -> str:
         "It has to reach the server and Redis; without REDIS_URL it asks the server alone. 'up' lets other hosts in",
         "with --host and --redis-host, on an address of this machine in a network that you trust; else tunnel both",
         "ports with ssh -L.",
+    ]
+    return "\n".join(lines)
+
+
+def _told_jobs(known: dict[str, str]) -> str:
+    lines = [
+        "",
+        "Put the token into a file that only the jobs' user may read, on a disk of all nodes. A job is told, with",
+        "the address at which the nodes reach the server:",
+        "",
+        *(f"  export {key}='{value}'" for key, value in known.items()),
+        "  exec python -m worker.run --until-idle 10m",
+        "",
+        "Its slots are named after its node: give no --name. docs/operations.md, 'On a Slurm cluster', has the script.",
     ]
     return "\n".join(lines)
 

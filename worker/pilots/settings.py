@@ -153,5 +153,6 @@ class PilotSettings(BaseModel):
     def _body(self) -> list[str]:
         told = [f"export {name}={shlex.quote(value)}" for name, value in self.environment.items()]
         # Without exec the shell would get the signal, and the worker nothing.
-        work = f"exec {self.python} -m worker.run --until-idle {self.until_idle:g}s --slots {self.slots}"
+        slots = "" if self.gpus else f" --slots {self.slots}"  # with GPUs there is one for each
+        work = f"exec {self.python} -m worker.run --until-idle {self.until_idle:g}s{slots}"
         return [*self.before, *told, f"{work} --grace {max(self.warn - 20, 5)}s"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -155,9 +156,19 @@ def _with_broker(name: str) -> int:
     )
 
     slot = runner()  # now: Celery goes on where one of its signals' receivers fails
+    # Root is what output disks with a hard limit need here; Celery would advise against it.
+    warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")
     options = ["--loglevel=INFO", "--without-gossip", "--without-mingle"]
     app.worker_main(
-        ["worker", "--pool=threads", "--concurrency=1", *options, f"--hostname={name}@%h", "--queues=run"]
+        [
+            "--quiet",
+            "worker",
+            "--pool=threads",
+            "--concurrency=1",
+            *options,
+            f"--hostname={name}@%h",
+            "--queues=run",
+        ]
     )
     return REFUSED if slot.refused else 0  # Celery keeps its exit code to itself
 

@@ -166,6 +166,11 @@ class HostCheck:
 
     def _examine(self, engine: Engine, mode: _Setting) -> list[Result]:
         began = time.monotonic()
+        log = _log.bind(profile=mode[0], runtime=mode[1])
+        log.info(
+            "examining_host",
+            why="No case is taken before all checks have passed, which takes up to a minute.",
+        )
         prefix = self._host.container_prefix("conformance")
         engine.remove_orphans(prefix, keep=())
         scratch = self._folder / "scratch"
@@ -178,7 +183,6 @@ class HostCheck:
                 for examine in (conformance.run, conformance.canary)
                 for result in examine(engine, *mode, scratch, slot=self._slot, prefix=prefix)
             ]
-        log = _log.bind(profile=mode[0], runtime=mode[1])
         for check in results:
             if not check.held:
                 log.error(
