@@ -138,6 +138,21 @@ def test_the_baseline_is_the_template_of_the_repository_to_the_last_byte(
     assert tops == {"README.md", "challenge.yaml", "baseline_model", "cases"}
 
 
+def test_the_baseline_is_whole_wherever_proctor_lies(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a training leaves in the template is no part of it; folders above it are called as they please."""
+    place = tmp_path / "data" / "run" / "wheels"
+    (place / "baseline_model" / "data").mkdir(parents=True)
+    (place / "baseline_model" / "predict.py").write_bytes(b"")
+    (place / "baseline_model" / "data" / "scan.nii").write_bytes(b"")
+    shutil.copyfile(FOMO26, place / "fomo26.yaml")
+    monkeypatch.setattr(baseline, "_PACKED", place)
+    done = cli("init", tmp_path / "mine", "--from", "baseline")
+    assert done.exit_code == 0, done.output
+    assert files(tmp_path / "mine" / "baseline_model") == {"predict.py"}
+
+
 WRONG = {
     ("--task", "task9"): (2, "Tasks: task1, task2, task3"),
     ("--task", "task7"): (2, "task7 is a board of task6: take task6"),
