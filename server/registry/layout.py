@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from server.blobs import BlobDamaged, BlobsAway, BlobStore, Piece
 from server.registry.remote import Remote
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _BLOCK = 512
 _MOST_MANIFESTS = 64
 _MOST_LAYERS = 512
@@ -217,7 +217,7 @@ def _entries(value: Any) -> list[dict[str, Any]]:
 
 def _digest(entry: dict[str, Any]) -> str:
     digest = entry.get("digest")
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         raise _odd()
     return digest
 

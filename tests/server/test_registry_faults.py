@@ -120,6 +120,16 @@ def test_what_is_given_as_pushed_waits_for_its_check(gives: Registry) -> None:
     assert gives(_manifest())["status"] == "checking"
 
 
+@pytest.mark.parametrize("layer", ["\0", "\ud800", "sha256:\0", 7, None])
+def test_a_config_that_names_no_layers_is_left_to_the_check_and_holds_no_other_push_up(
+    layer: object, gives: Registry
+) -> None:
+    """No database takes such a text."""
+    odd = config(LAYER, rootfs={"type": "layers", "diff_ids": [layer]})
+    shown = gives(_manifest(config=_descriptor(odd)), also=odd, checked=True)
+    assert (shown["status"], shown["code"]) == ("rejected", "config_invalid")
+
+
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
@@ -199,6 +209,7 @@ def test_what_somebody_pushed_who_is_erased_by_then_is_fetched_for_their_team(
     assert admin.http.post(f"/admin/users/{captain.id}/erasure", json=body).status_code == 200
     again = digest(_manifest(layers=[_descriptor(LAYER), _descriptor(LAYER)]))
     with unit_of_work(sessions) as session:
+        assert note(session, waiting, found=True) is None, "a look into the registry gives no name back"
         # A token of the registry's lasts for minutes: what was pushed with one that is left names nobody.
         late = note(session, Pushed(Repository(TeamId(UUID(team_id)), "model"), "v2", again, by))
         assert late is not None
