@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import TeamId
 from server.images.models import Image
-from server.registry.layout import DIGEST, PushedArchive, PushedImage, blob_name, sized_digest
+from server.registry.layout import DIGEST, PushedArchive, PushedImage, blob_name
 from server.registry.remote import Remote
 
 _MOST_CONFIG = 2**20  # no image with a larger one is taken
@@ -46,14 +46,13 @@ def shared(remote: Remote, image: PushedImage, sizes: Sizes) -> PushedArchive | 
     """
     if len(image.images) != 1:
         return None
-    (manifest,) = image.images
-    config, size = sized_digest(manifest["config"])
+    (config, size), *packed = image.images[0]
     if size > _MOST_CONFIG:
         return None
     parts: list[bytes] = []
     remote.blob(image.repository, config, size, parts.append)
     body = b"".join(parts)
-    packed, unpacked = [sized_digest(entry) for entry in manifest["layers"]], _unpacked(body)
+    unpacked = _unpacked(body)
     have = sizes(set(unpacked)) if len(packed) == len(unpacked) else {}
     if not have:
         return None
