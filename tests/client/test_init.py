@@ -3,6 +3,7 @@
 import ast
 import html
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -151,6 +152,18 @@ def test_the_baseline_is_whole_wherever_proctor_lies(
     done = cli("init", tmp_path / "mine", "--from", "baseline")
     assert done.exit_code == 0, done.output
     assert files(tmp_path / "mine" / "baseline_model") == {"predict.py"}
+
+
+def test_no_wheel_takes_what_a_training_left_in_the_template(tmp_path: Path) -> None:
+    """Scans of people, perhaps."""
+    top, place = tmp_path / "baseline_model", tmp_path / "distributions" / "client"
+    for name in ("predict.py", "data/scan.nii", "run/pretrain.pt", "wheels/torch.whl"):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).touch()
+    build = runpy.run_path(str(ROOT / "distributions" / "client" / "hatch_build.py"))
+    build_data: dict[str, dict[str, str]] = {"force_include": {}}
+    build["Template"](str(place), {}, None, None, "", "").initialize("standard", build_data)
+    assert build_data["force_include"] == {str(top / "predict.py"): "client/packed/baseline_model/predict.py"}
 
 
 WRONG = {
