@@ -67,7 +67,10 @@ def _made(paths: Sequence[Path], folder: Path, workers: int) -> Iterator[tuple[P
 def _prepared(path: Path, folder: Path) -> tuple[Path, ...] | str:
     """The views of a scan, or why there are none."""
     torch.set_num_threads(1)
-    state = path.stat()
+    try:
+        state = path.stat()
+    except OSError as error:  # as of a link whose file was not fetched
+        return f"{path}: cannot be read ({error.strerror})"
     name = hashlib.sha256(f"{path} {state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:20]
     head, near = (folder / f"{name}.{kind}.npy" for kind in ("head", "near"))
     if head.exists():  # the last that is written

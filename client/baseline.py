@@ -30,10 +30,9 @@ def baseline_files(start: Start) -> Mapping[str, bytes]:
             "The baseline serves the tasks of FOMO26 alone.", "Leave --from out for a skeleton of this task."
         )
     top = _found("baseline_model", "baseline_model")
-    paths = [
-        path for path in sorted(top.rglob("*")) if path.is_file() and not set(path.parts) & set(_LEFT_OUT)
-    ]
-    files = {f"baseline_model/{path.relative_to(top).as_posix()}": _released(path) for path in paths}
+    names = [path.relative_to(top) for path in sorted(top.rglob("*")) if path.is_file()]
+    kept = [name for name in names if not set(name.parts) & set(_LEFT_OUT)]
+    files = {f"baseline_model/{name.as_posix()}": _released(top / name) for name in kept}
     return {"README.md": baseline_page(start), **files, **companions(start)}
 
 

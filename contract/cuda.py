@@ -6,9 +6,11 @@ NVIDIA_REQUIRE_CUDA requires that version. Sources: the README of nvidia-contain
 libnvidia-container. Of a GPU's brand and architecture nothing is known here, so what is required of them may hold.
 """
 
+import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -35,6 +37,15 @@ _SAYS = {
     "<": "older than {}",
     "=": "{}",
     "!=": "other than {}",
+}
+
+_HOLDS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
+    ">=": operator.ge,
+    ">": operator.gt,
+    "<=": operator.le,
+    "<": operator.lt,
+    "=": operator.eq,
+    "!=": operator.ne,
 }
 
 _Part = tuple[str, str, str]
@@ -139,20 +150,14 @@ def _holds(choices: list[_Choice], driver: GpuDriver) -> bool:
 
 
 def _meets(part: _Part, driver: GpuDriver) -> bool:
-    what, operator, version = part
+    what, relation, version = part
     own, wanted = _numbers(driver.cuda if what == "cuda" else driver.version), _numbers(version)
     if not own:
         return True
-    return {
-        ">=": own >= wanted,
-        ">": own > wanted,
-        "<=": own <= wanted,
-        "<": own < wanted,
-        "=": own == wanted,
-        "!=": own != wanted,
-    }[operator]
+    return _HOLDS[relation](own, wanted)
 
 
+@lru_cache(maxsize=1024)
 def _numbers(version: str) -> tuple[int, ...]:
     """For comparing: 12.0 is as new as 12. Empty where it is no version."""
     numbers = list(map(int, version.split("."))) if _NUMBERS.fullmatch(version) else []
@@ -162,13 +167,13 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _loose(part: _Part) -> _Part:
-    what, operator, version = part
+    what, relation, version = part
     major = _numbers(version)[0]
     return (
-        (what, operator, str(major)) if (what, operator) == ("cuda", ">=") and major >= _COMPATIBLE else part
+        (what, relation, str(major)) if (what, relation) == ("cuda", ">=") and major >= _COMPATIBLE else part
     )
 
 
 def _words(part: _Part) -> str:
-    what, operator, version = part
-    return f"{'CUDA' if what == 'cuda' else 'driver'} {_SAYS[operator].format(version)}"
+    what, relation, version = part
+    return f"{'CUDA' if what == 'cuda' else 'driver'} {_SAYS[relation].format(version)}"

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from server.disk import closed
 
-_FILE = "uploads/last_backup"
+NOTE = "last_backup"
+_FILE = f"uploads/{NOTE}"
 """In what the server and every score worker share, also as volumes, and what is in no backup."""
-_EARLIER = "last_backup"
+_EARLIER = NOTE
 
 
 def note_backup(data: Path, at: datetime) -> None:

@@ -1,11 +1,11 @@
-"""Puts the PyTorch template into the wheel for `proctor init`, but not the packages that its own build fetched."""
+"""Puts the PyTorch template into the wheel for `proctor init`, but not what its own build fetched and training left."""
 
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_LEFT_OUT = {"wheels", "__pycache__"}
+_LEFT_OUT = {"wheels", "__pycache__", "run", "data"}
 
 
 class Template(BuildHookInterface):  # type: ignore[type-arg]

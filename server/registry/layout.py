@@ -12,11 +12,15 @@ from typing import Any, Protocol
 from server.blobs import BlobDamaged, BlobsAway, BlobStore, Piece
 from server.registry.remote import Remote
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _BLOCK = 512
 _MOST_MANIFESTS = 64
 _MOST_LAYERS = 512
 _MOST_BYTES = 2**50
+
+
+SizedDigest = tuple[str, int]
+"""The digest of a blob, and its bytes."""
 
 
 class Writable(Protocol):
@@ -63,14 +67,15 @@ class PushedArchive:
 class PushedImage:
     """The manifests of a push by digest, the first one on top, and the blobs that they name with their sizes.
 
-    `images` are those manifests that name no others.
+    `images`: of each manifest that names no others the config and then its layers, and nothing else: a manifest may
+    hold megabytes of notes, and there may be many.
     """
 
     repository: str
     top: str
     manifests: dict[str, bytes] = field(default_factory=dict)
     blobs: dict[str, int] = field(default_factory=dict)
-    images: list[dict[str, Any]] = field(default_factory=list)
+    images: list[tuple[SizedDigest, ...]] = field(default_factory=list)
 
     @property
     def archive(self) -> PushedArchive:
@@ -127,7 +132,8 @@ def _enter(image: PushedImage, manifest: dict[str, Any]) -> list[str]:
         raise NotTaken(
             "too_many_layers", f"The image has more than {_MOST_LAYERS} layers. Build it with fewer."
         )
-    for entry in (*_entries([manifest.get("config")]), *layers):
+    entries = (*_entries([manifest.get("config")]), *layers)
+    for entry in entries:
         kind = str(entry.get("mediaType"))
         if entry.get("urls") or "foreign" in kind or "nondistributable" in kind:
             raise NotTaken(
@@ -135,9 +141,9 @@ def _enter(image: PushedImage, manifest: dict[str, Any]) -> list[str]:
                 "A layer of this image is not in the registry but at another address (a foreign layer). Build the "
                 "image from a base that may be distributed, and push it again.",
             )
-        digest, size = sized_digest(entry)
-        image.blobs[digest] = size
-    image.images.append(manifest)
+    named = tuple(map(_sized_digest, entries))
+    image.blobs.update(named)
+    image.images.append(named)
     return []
 
 
@@ -217,17 +223,12 @@ def _entries(value: Any) -> list[dict[str, Any]]:
 
 def _digest(entry: dict[str, Any]) -> str:
     digest = entry.get("digest")
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         raise _odd()
     return digest
 
 
-def sized_digest(entry: dict[str, Any]) -> tuple[str, int]:
-    """The digest and the size of a blob that a manifest names.
-
-    Raises:
-        NotTaken: it names none.
-    """
+def _sized_digest(entry: dict[str, Any]) -> SizedDigest:
     size = entry.get("size")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _MOST_BYTES:
         raise _odd()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
@@ -211,13 +211,14 @@ def image_there(session: Session, team_id: TeamId, what: str) -> str | None:
 
 def _known(session: Session, pushed: Pushed, *, found: bool) -> bool:
     team_id = pushed.repository.team_id
-    named = select(Upload).where(
-        Upload.team_id == team_id, Upload.filename == pushed.name, Upload.pushed.is_not(None)
-    )
+    named = Upload.filename == pushed.name
+    theirs = select(Upload).where(Upload.team_id == team_id, Upload.pushed.is_not(None))
     if found:
         taken = Upload.code.is_distinct_from(ErrorCode.TOO_MANY_UPLOADS)
-        return session.scalar(named.where(Upload.pushed == pushed.what, taken).limit(1)) is not None
-    newest = session.scalar(named.order_by(Upload.id.desc()).limit(1))
+        # Where whoever pushed it was erased it has no name any more, and is given none again.
+        same = Upload.pushed == pushed.what, or_(named, Upload.filename.is_(None))
+        return session.scalar(theirs.where(*same, taken).limit(1)) is not None
+    newest = session.scalar(theirs.where(named).order_by(Upload.id.desc()).limit(1))
     if newest is None or newest.pushed != pushed.what:
         return False
     return newest.status in _OPEN or image_there(session, team_id, pushed.what) is not None

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import TeamId
 from server.images.models import Image
-from server.registry.layout import PushedArchive, PushedImage, blob_name, sized_digest
+from server.registry.layout import DIGEST, PushedArchive, PushedImage, blob_name
 from server.registry.remote import Remote
 
 _MOST_CONFIG = 2**20  # no image with a larger one is taken
@@ -46,14 +46,13 @@ def shared(remote: Remote, image: PushedImage, sizes: Sizes) -> PushedArchive | 
     """
     if len(image.images) != 1:
         return None
-    (manifest,) = image.images
-    config, size = sized_digest(manifest["config"])
+    (config, size), *packed = image.images[0]
     if size > _MOST_CONFIG:
         return None
     parts: list[bytes] = []
     remote.blob(image.repository, config, size, parts.append)
     body = b"".join(parts)
-    packed, unpacked = [sized_digest(entry) for entry in manifest["layers"]], _unpacked(body)
+    unpacked = _unpacked(body)
     have = sizes(set(unpacked)) if len(packed) == len(unpacked) else {}
     if not have:
         return None
@@ -66,12 +65,13 @@ def shared(remote: Remote, image: PushedImage, sizes: Sizes) -> PushedArchive | 
 
 
 def _unpacked(config: bytes) -> list[str]:
-    """The digests of the unpacked layers by an image's config; none where it is no such thing."""
+    """The digests of the unpacked layers by an image's config; none where it names none, or anything else as one."""
     try:
         content: Any = json.loads(config)
         layers = content["rootfs"]["diff_ids"]
     except (ValueError, RecursionError, KeyError, TypeError):
         return []
-    if not isinstance(layers, list) or not all(isinstance(layer, str) for layer in layers):
+    if not isinstance(layers, list):
         return []
-    return layers
+    digests = [layer for layer in layers if isinstance(layer, str) and DIGEST.fullmatch(layer)]
+    return digests if len(digests) == len(layers) else []

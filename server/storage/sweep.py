@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from contract.ids import CaseRunId, ImageId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
+from server.backups import NOTE
 from server.blobs import LOCK, BlobsAway, BlobStore
 from server.consignments import incoming
 from server.consignments import service as consignments
@@ -195,7 +196,7 @@ def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
     moment_ago = time.time() - _MOMENT
     with unit_of_work(sessions) as session:
         for path, (_, changed) in _files(settings.uploads):
-            if changed < moment_ago and not _is_open(session, path.name):
+            if changed < moment_ago and path.name != NOTE and not _is_open(session, path.name):
                 yield path
         for path, (_, changed) in _files(settings.blobs.root / "incoming"):
             if path.name == LOCK:

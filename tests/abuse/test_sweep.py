@@ -8,7 +8,7 @@ import random
 import stat
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import OperationalError
 
+from server.backups import last_backup, note_backup
 from server.blobs import FileStore
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
@@ -248,6 +249,15 @@ def test_files_of_killed_processes_go_and_those_in_use_stay(own: Lab, team: Entr
     assert all(path.exists() for path in alive)
     with unit_of_work(own.sessions) as session:
         session.get_one(Evaluation, UUID(evaluation)).status = "cancelled"
+
+
+def test_when_the_last_backup_was_made_stays_known(own: Lab) -> None:
+    made = datetime(2026, 11, 30, tzinfo=UTC)
+    note_backup(own.settings.data, made)
+    (noted,) = own.settings.uploads.iterdir()
+    _age(noted)
+    assert _sweep(own) == Swept()
+    assert last_backup(own.settings.data) == made
 
 
 def test_a_removed_image_frees_its_teams_storage_and_the_disk(

@@ -70,6 +70,20 @@ def test_damaged_scans_are_named_and_left_out_up_to_a_limit(
         prepare(paths, tmp_path / "run", workers=0, faulty=0.2)
 
 
+def test_a_link_whose_file_was_not_fetched_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `git annex` and DataLad leave the files of a data set that were not asked for."""
+    there = _scan(tmp_path / "pretraining" / "sub-1" / "ses-1" / "t1w.nii.gz")
+    link = tmp_path / "pretraining" / "sub-1" / "ses-1" / "flair.nii.gz"
+    link.symlink_to(tmp_path / "objects" / "flair.nii.gz")
+    paths = [path for session in unlabelled(tmp_path) for path in session.values()]
+    assert set(paths) == {there, link}
+    found = prepare(paths, tmp_path / "run", workers=0, faulty=0.5)
+    assert [scan.source for scan in found] == [there]
+    assert f"left out: {link}: cannot be read (No such file or directory)" in caplog.text
+
+
 def test_scans_are_prepared_once_and_workers_change_nothing(archive: Path, tmp_path: Path) -> None:
     paths = [path for session in unlabelled(archive) for path in session.values()]
     first = prepare(paths, tmp_path / "run", workers=0, faulty=0.4)

@@ -3,6 +3,7 @@
 import ast
 import html
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -136,6 +137,33 @@ def test_the_baseline_is_the_template_of_the_repository_to_the_last_byte(
     assert f"proctor submit --challenge fomo26 --task {named} " in page
     tops = {path.name for path in folder.iterdir()}
     assert tops == {"README.md", "challenge.yaml", "baseline_model", "cases"}
+
+
+def test_the_baseline_is_whole_wherever_proctor_lies(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a training leaves in the template is no part of it; folders above it are called as they please."""
+    place = tmp_path / "data" / "run" / "wheels"
+    (place / "baseline_model" / "data").mkdir(parents=True)
+    (place / "baseline_model" / "predict.py").write_bytes(b"")
+    (place / "baseline_model" / "data" / "scan.nii").write_bytes(b"")
+    shutil.copyfile(FOMO26, place / "fomo26.yaml")
+    monkeypatch.setattr(baseline, "_PACKED", place)
+    done = cli("init", tmp_path / "mine", "--from", "baseline")
+    assert done.exit_code == 0, done.output
+    assert files(tmp_path / "mine" / "baseline_model") == {"predict.py"}
+
+
+def test_no_wheel_takes_what_a_training_left_in_the_template(tmp_path: Path) -> None:
+    """Scans of people, perhaps."""
+    top, place = tmp_path / "baseline_model", tmp_path / "distributions" / "client"
+    for name in ("predict.py", "data/scan.nii", "run/pretrain.pt", "wheels/torch.whl"):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).touch()
+    build = runpy.run_path(str(ROOT / "distributions" / "client" / "hatch_build.py"))
+    build_data: dict[str, dict[str, str]] = {"force_include": {}}
+    build["Template"](str(place), {}, None, None, "", "").initialize("standard", build_data)
+    assert build_data["force_include"] == {str(top / "predict.py"): "client/packed/baseline_model/predict.py"}
 
 
 WRONG = {

@@ -253,6 +253,8 @@ def test_the_doctor_asks_the_registry_and_reads_the_key_of_its_tokens(
     told = {"REGISTRY_URL": f"http://{registry.host}", "PROCTOR_REGISTRY_SECRET": SECRET}
     for name, value in (told | {"PROCTOR_REGISTRY_KEY": str(registry.settings.registry_key)}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert [finding.state for finding in push_registry()] == [FindingState.OK]
     monkeypatch.setenv("PROCTOR_REGISTRY_KEY", str(tmp_path / "none.key"))
     key, answers = push_registry()

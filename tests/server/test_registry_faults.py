@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -18,6 +19,8 @@ from sqlalchemy import func, update
 from contract.ids import TeamId, UserId
 from contract.statuses import UploadStatus
 from server.database import SessionFactory, unit_of_work
+from server.registry import layout
+from server.registry.layout import PushedImage
 from server.registry.remote import Remote
 from server.registry.service import Pushed, Repository, note
 from server.settings import Settings
@@ -70,6 +73,12 @@ class Registry:
         shown: dict[str, Any] = self._captain.http.get(f"/teams/{self._team}/uploads").json()[0]
         return shown
 
+    def read(self, *manifests: bytes) -> PushedImage:
+        """What the first of these manifests leads to."""
+        self.served.update({digest(one): (200, {}, one) for one in manifests})
+        with Remote(self._settings) as remote:
+            return layout.read(remote, f"{self._team}/model", digest(manifests[0]))
+
     def take(self, manifest: bytes, layer: Answer = (200, {}, LAYER), also: bytes = b"") -> None:
         """Takes over what waits."""
         blobs = {one: (200, dict[str, str](), one) for one in (also, manifest, _CONFIG)}
@@ -118,6 +127,16 @@ def gives(
 
 def test_what_is_given_as_pushed_waits_for_its_check(gives: Registry) -> None:
     assert gives(_manifest())["status"] == "checking"
+
+
+@pytest.mark.parametrize("layer", ["\0", "\ud800", "sha256:\0", 7, None])
+def test_a_config_that_names_no_layers_is_left_to_the_check_and_holds_no_other_push_up(
+    layer: object, gives: Registry
+) -> None:
+    """No database takes such a text."""
+    odd = config(LAYER, rootfs={"type": "layers", "diff_ids": [layer]})
+    shown = gives(_manifest(config=_descriptor(odd)), also=odd, checked=True)
+    assert (shown["status"], shown["code"]) == ("rejected", "config_invalid")
 
 
 @pytest.mark.parametrize(
@@ -199,6 +218,7 @@ def test_what_somebody_pushed_who_is_erased_by_then_is_fetched_for_their_team(
     assert admin.http.post(f"/admin/users/{captain.id}/erasure", json=body).status_code == 200
     again = digest(_manifest(layers=[_descriptor(LAYER), _descriptor(LAYER)]))
     with unit_of_work(sessions) as session:
+        assert note(session, waiting, found=True) is None, "a look into the registry gives no name back"
         # A token of the registry's lasts for minutes: what was pushed with one that is left names nobody.
         late = note(session, Pushed(Repository(TeamId(UUID(team_id)), "model"), "v2", again, by))
         assert late is not None
@@ -236,6 +256,20 @@ def test_a_layer_that_is_compressed_with_zstd_is_refused_with_a_sentence(
     shown = gives(_manifest(layers=[_descriptor(layer)]), also=layer, checked=True)
     assert shown["status"] == "rejected"
     assert "zstd" in shown["message"]
+
+
+def test_of_notes_in_manifests_nothing_is_kept_but_their_text(gives: Registry) -> None:
+    """An index may name many, and their notes as they are read take many times the room of their text."""
+    notes = [{f"{number}-{one}": "" for one in range(20_000)} for number in range(8)]
+    images = [_manifest(annotations=some) for some in notes]
+    del notes
+    index = json.dumps({"schemaVersion": 2, "manifests": [_descriptor(one) for one in images]}).encode()
+    tracemalloc.start()
+    found = gives.read(index, *images)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(found.images) == len(images)
+    assert held < 2 * sum(map(len, images))
 
 
 def test_of_an_index_the_image_for_amd64_is_fetched_alone(gives: Registry) -> None:

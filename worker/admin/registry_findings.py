@@ -36,7 +36,8 @@ def push_registry() -> Iterator[DoctorFinding]:
 
 def _asked(address: str) -> DoctorFinding:
     try:
-        answer = httpx.get(f"{address.rstrip('/')}/v2/", timeout=_PATIENCE)
+        # Past any proxy, as a score worker asks it.
+        answer = httpx.get(f"{address.rstrip('/')}/v2/", timeout=_PATIENCE, trust_env=False)
     except httpx.HTTPError as error:
         said = f"{address} does not answer ({type(error).__name__})"
         return _failed(said, "Start it, or correct REGISTRY_URL or PROCTOR_REGISTRY_INSIDE.")
