@@ -22,7 +22,7 @@ from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin
 from worker.admin.blobs import check, copy
 from worker.admin.bucket_findings import blob_store, judged
-from worker.admin.bucket_told import note_bucket
+from worker.admin.bucket_told import note_bucket, untold
 from worker.admin.findings import FindingState
 from worker.admin.main import collect
 
@@ -233,7 +233,9 @@ def test_a_command_that_is_not_told_of_the_bucket_takes_no_files_for_all_blobs(
     assert not (tmp_path / "backup").exists()
     (finding,) = blob_store(data)
     assert finding.state is FindingState.FAIL
-    note_bucket(data)  # `up` starts without a bucket: the blobs were copied back
+    note_bucket(data)  # a start without it forgets nothing
+    assert untold(data) is not None
+    (data / "blobs.url").unlink()  # the blobs were copied back
     assert [*blob_store(data)] == []
 
 

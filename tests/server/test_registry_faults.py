@@ -85,6 +85,20 @@ class Registry:
         self.served.update({digest(one): answer for one, answer in blobs.items()} | {digest(LAYER): layer})
         take_pushed(self._sessions, self._settings, ask=partial(Remote, grace=0.2))
 
+    def breaks(self, count: int) -> int:
+        """How many of `count` waiting pushes have a turn where our own code fails on each."""
+        for number in range(count):
+            with unit_of_work(self._sessions) as session:
+                repository = Repository(TeamId(UUID(self._team)), "model")
+                assert note(
+                    session, Pushed(repository, f"v{number}", digest(_manifest(annotations={"n": number})))
+                )
+
+        def broken(_settings: Settings) -> Remote:
+            raise KeyError("ours")
+
+        return take_pushed(self._sessions, self._settings, ask=broken)
+
 
 @pytest.fixture
 def gives(
@@ -279,3 +293,12 @@ def test_of_an_index_the_image_for_amd64_is_fetched_alone(gives: Registry) -> No
     ]
     shown = gives(json.dumps({"schemaVersion": 2, "manifests": missing}).encode())
     assert shown["status"] == "checking"  # nothing else was asked for, and the check says what is wrong
+
+
+def test_a_fault_of_ours_on_one_push_takes_no_turn_from_the_others(
+    gives: Registry, captain: Person, team_id: str
+) -> None:
+    assert gives.breaks(2) == 2
+    shown = captain.http.get(f"/teams/{team_id}/uploads").json()
+    assert [one["status"] for one in shown] == ["receiving", "receiving"]
+    assert all("It is fetched again in a minute" in one["message"] for one in shown)

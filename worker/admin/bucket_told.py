@@ -7,12 +7,9 @@ _NAME = "BLOBS_URL"
 
 
 def note_bucket(data: Path) -> None:
-    """Keeps what `up` was told of a bucket, until it starts without one."""
-    kept, told = _kept(data), os.environ.get(_NAME)
-    if told:
-        kept.write_text(told + "\n")
-    else:
-        kept.unlink(missing_ok=True)
+    """Keeps what `up` was told of a bucket. Only an admin forgets it: a start without it is a mistake as a rule."""
+    if told := os.environ.get(_NAME):
+        _kept(data).write_text(told + "\n")
 
 
 def untold(data: Path) -> str | None:
@@ -21,14 +18,14 @@ def untold(data: Path) -> str | None:
     if os.environ.get(_NAME) or not kept.is_file():
         return None
     return (
-        f"The blobs of this installation are in {kept.read_text().strip()}, and {_NAME} is not set here: this command "
+        f"The blobs of this installation are in {kept.read_text().strip()}, and {_NAME} is not set here: this program "
         "would take the files in DATA for all there are."
     )
 
 
 REMEDY = (
-    f"Set {_NAME} and the keys as 'proctor-admin up' has them. Where the blobs were copied back to files, start it "
-    "once without them."
+    f"Set {_NAME} and the keys as 'proctor-admin up' had them last. Where the blobs were copied back to files, remove "
+    "blobs.url from DATA."
 )
 
 

@@ -9,7 +9,7 @@ import typer
 
 from evaluator.terminal import Console
 from server.settings import checked_url
-from worker.admin.bucket_told import note_bucket
+from worker.admin.bucket_told import REMEDY, note_bucket, untold
 from worker.admin.platform import Platform, SecretKey, WorkerToken, services
 from worker.admin.secret_key import check_secret_key
 from worker.admin.tokens import local_worker_token
@@ -99,7 +99,8 @@ def serve(
     """
     prepare(platform.data)
     _require_alone(platform)
-    note_bucket(platform.data)
+    if (said := untold(platform.data)) is not None:
+        raise SetupError(f"{said} {REMEDY}")
     written = False
 
     def ready() -> None:
@@ -109,6 +110,7 @@ def serve(
         fresh.write_text(platform.server_url + "\n")
         fresh.replace(platform.address_file)
         platform.redis_address_file.write_text(f"{platform.redis.host}:{platform.redis.port}\n")
+        note_bucket(platform.data)
         written = True
         announce(f"Proctor listens on {platform.server_url}")
         if platform.public_url is None:

@@ -57,6 +57,9 @@ def take_pushed(sessions: SessionFactory, settings: Settings, *, ask: Ask = Remo
                 _take(sessions, settings, upload, ask)
         except (Conflict, Locked):
             _log.warning("push_taken", upload=str(upload.id))
+        except Exception:  # noqa: BLE001 - a fault of ours on one push takes no turn from the others
+            _log.exception("push_failed", upload=str(upload.id))
+            _wait(sessions, upload, "registry_failed", _AWAY.format("the server failed on it"))
         count += 1
 
 
