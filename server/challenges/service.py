@@ -181,9 +181,18 @@ def require_task(spec: Spec, name: str) -> None:
 def require_track(spec: Spec, name: str) -> None:
     """Raises unless `name` is a track of the challenge."""
     if name not in spec.tracks:
-        raise Unprocessable(
-            ErrorCode.UNKNOWN_TRACK, f"There is no track {name!r}. Tracks: {', '.join(spec.tracks)}."
-        )
+        raise Unprocessable(ErrorCode.UNKNOWN_TRACK, _no_track(spec, name))
+
+
+def find_track(spec: Spec, name: str | None) -> str:
+    """The track of that name, for somebody who looks; the first one where none is named. NotFound if there is none."""
+    if name is not None and name not in spec.tracks:
+        raise NotFound(ErrorCode.UNKNOWN_TRACK, _no_track(spec, name))
+    return name or next(iter(spec.tracks))
+
+
+def _no_track(spec: Spec, name: str) -> str:
+    return f"There is no track {name!r}. Tracks: {', '.join(spec.tracks)}."
 
 
 def of_these(challenge_id: InstrumentedAttribute[ChallengeId], names: Collection[str]) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from contract.editions import EditionDifferencesOut, EditionOut
 from contract.texts import Name
 from server.accounts.deps import ViewerDep
-from server.challenges.service import get_challenge, require_track
+from server.challenges.service import find_track, get_challenge
 from server.deps import SessionDep
 from server.editions import service
 from server.editions.views import differences_out, edition_out
@@ -52,8 +52,7 @@ def get_edition_differences(
     """The places and values of a track in an edition beside those of now, and what moved each team."""
     challenge = get_challenge(session, slug)
     require_visible(session, challenge, phase, viewer)
-    track = track or next(iter(challenge.spec.tracks))
-    require_track(challenge.spec, track)
+    track = find_track(challenge.spec, track)
     board = board_for(request, session, challenge, phase, viewer).out  # first: it reads all anew
     edition = service.get_edition(session, challenge, phase, number, viewer)
     return differences_out(session, challenge, edition, board, track, offset=offset, limit=limit)

@@ -19,7 +19,7 @@ from server.accounts.principals import User
 from server.amendments.service import amendments
 from server.audit.looks import Look, looked
 from server.challenges.models import Challenge
-from server.challenges.service import frozen_since, require_track
+from server.challenges.service import find_track, frozen_since
 from server.clock import now
 from server.entries.behind import Behind, behind_of, failed_of
 from server.entries.views import Told, board_entry_out
@@ -68,8 +68,7 @@ def entry_details(
         NotFound, Forbidden: there is no such board or track, it is sealed, or the team has nothing on it.
     """
     require_visible(session, challenge, phase, viewer)
-    track = track or next(iter(challenge.spec.tracks))
-    require_track(challenge.spec, track)
+    track = find_track(challenge.spec, track)
     found = _team(session, challenge, phase, team)
     have = [] if found is None else _entries(session, challenge, phase, track, found, viewer)
     if found is None or not have:

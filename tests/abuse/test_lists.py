@@ -153,7 +153,7 @@ def test_a_challenge_s_page_counts_what_waits_and_reads_none_of_it(
         assert f"{12 if asked_before else 1} evaluation" in shown
         assert "Waits: no worker is there" in shown
         asked_before.append(len(asked.said))
-        assert asked.about("evaluations.id") <= 1, "what is scored, for who leads"
+        assert asked.about("SELECT evaluations.id") <= 1, "what is scored, for who leads"
     assert asked_before[0] >= asked_before[1], "the board is made once, and kept"
 
 

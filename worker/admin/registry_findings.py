@@ -3,9 +3,6 @@
 import os
 from collections.abc import Iterator
 
-import httpx
-from pydantic import ValidationError
-
 from worker.admin.findings import DoctorFinding, FindingState
 
 _SUBJECT = "registry"
@@ -16,6 +13,8 @@ def push_registry() -> Iterator[DoctorFinding]:
     """Where REGISTRY_URL is set: the key, and what the registry answers to somebody who shows no token."""
     if not os.environ.get("REGISTRY_URL"):
         return
+    from pydantic import ValidationError  # only where there is a registry: `doctor` answers at once elsewhere
+
     from server.registry.signing import check_key  # hosts of run workers have no server
     from server.settings import RegistrySettings
     from server.words import words
@@ -35,6 +34,8 @@ def push_registry() -> Iterator[DoctorFinding]:
 
 
 def _asked(address: str) -> DoctorFinding:
+    import httpx
+
     try:
         # Past any proxy, as a score worker asks it.
         answer = httpx.get(f"{address.rstrip('/')}/v2/", timeout=_PATIENCE, trust_env=False)
