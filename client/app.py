@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
+from rich.text import Text
 
 from client.api import Client
 from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, WrongUsage
@@ -13,10 +14,15 @@ from client.state import is_time_to_mention, load_log_in
 from client.terminal import is_plain
 from contract.challenges import ChallengeOut
 from contract.release import named
-from evaluator.terminal import CommandGroup, Console
+from evaluator.terminal import CommandGroup, Console, in_line
 
 out = Console()
 err = Console(stderr=True)
+
+
+def warn(sentence: str) -> None:
+    """Says in one line what somebody should know before they go on; names in it are text."""
+    err.print(Text(in_line(sentence), style="yellow"))
 
 
 class _Group(CommandGroup):

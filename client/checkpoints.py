@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from client.api import Client
-from client.app import err
+from client.app import err, warn
 from client.checked import facts_of
 from client.errors import Problem
 from client.images import image_id, image_labels
@@ -62,10 +62,10 @@ def tell_checkpoints(client: Client, aim: Aim, sources: Mapping[str, str], spec:
             raise _refused(
                 f"One checkpoint serves all tasks of the {aim.track} track, and these images hold several: {told}."
             )
-        _warn(f"These images hold several checkpoints, and the board will say that they differ: {told}.")
+        warn(f"These images hold several checkpoints, and the board will say that they differ: {told}.")
         return
     for sentence in _elsewhere(client.submissions(aim.slug, aim.team), aim, digests, stored):
-        _warn(sentence)
+        warn(sentence)
 
 
 def _found(source: str, stored: Sequence[ImageOut]) -> _Image | None:
@@ -114,7 +114,7 @@ def _tell(source: str, image: _Image, *, required: bool) -> None:
     elif required:
         raise _refused(f"{source}: {found.why or _NOTHING}")
     else:
-        _warn(f"{source}: {found.why or _NOTHING} The board will say so.")
+        warn(f"{source}: {found.why or _NOTHING} The board will say so.")
 
 
 def _elsewhere(
@@ -154,7 +154,3 @@ def _by_digest(digests: Mapping[str, str | None]) -> str:
 def _refused(why: str) -> Problem:
     detail = f"The server would refuse this submission. {why} Nothing was uploaded."
     return Problem(422, ErrorCode.CHECKPOINT_REFUSED, "Not accepted", in_line(detail))
-
-
-def _warn(sentence: str) -> None:
-    err.print(Text(in_line(sentence), style="yellow"))

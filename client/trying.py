@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from client.app import err, out
+from client.app import err, out, warn
 from client.cases import LocalCase, find_cases
 from client.errors import Local, WrongUsage
 from client.progress import size
@@ -88,7 +88,7 @@ def _tell(spec: Challenge, engine: Engine, card: InstalledGpu | None, facts: Ima
 def _tell_driver(engine: Engine, card: InstalledGpu | None, wanted: tuple[str, ...]) -> None:
     said = driver_warning(EngineKind(engine.raw.kind), card, wanted)
     if said is not None:
-        err.print(Text(in_line(said), style="yellow"))
+        warn(said)
 
 
 def _tell_checkpoint(spec: Challenge, facts: ImageFacts | None) -> None:
@@ -104,7 +104,7 @@ def _tell_checkpoint(spec: Challenge, facts: ImageFacts | None) -> None:
     else:
         why = facts.checkpoint.why or "The image declares no pretrained checkpoint."
         ends = " The server will refuse it." if spec.checkpoint == "required" else ""
-        err.print(Text(in_line(f"{why}{ends}"), style="yellow"))
+        warn(f"{why}{ends}")
 
 
 def _kind(engine: str | None) -> EngineKind | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from client.api import Client
 from client.app import (
@@ -21,6 +20,7 @@ from client.app import (
     interruptible,
     out,
     signed_in,
+    warn,
 )
 from client.checkpoints import tell_checkpoints
 from client.commands.follow import follow
@@ -44,7 +44,7 @@ from client.source import source_of
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
 from contract.challenges import ChallengeOut
-from evaluator.terminal import agreed, in_line
+from evaluator.terminal import agreed
 
 
 @app.command()
@@ -236,14 +236,14 @@ def _is_there(client: Client, team: str, digest: str) -> bool:
     """Whether the team has this image on the server; what may keep it from running is said."""
     image = next((one for one in client.stored_images(team) if one.digest == digest), None)
     for warning in image.warnings if image else ():
-        _warn(warning)
+        warn(warning)
     return image is not None
 
 
 def _pushed(client: Client, team: str, name: PushedName) -> str:
     """The digest of an image that was pushed, once the server has it; other than the one that the push had."""
     with waiting(err, "The server fetches and checks what was pushed"):
-        return wait_for_image(client, find_push(client, team, name), tell=_warn)
+        return wait_for_image(client, find_push(client, team, name), tell=warn)
 
 
 def _upload(client: Client, slug: str, team: str, path: Path) -> str:
@@ -253,8 +253,4 @@ def _upload(client: Client, slug: str, team: str, path: Path) -> str:
     with transfer(err, "Uploading", archive.size) as advance:
         upload = upload_archive(client, slug, team, archive, memory=UploadMemory(), advance=advance)
     with waiting(err, "The server checks the image"):
-        return wait_for_image(client, upload, tell=_warn)
-
-
-def _warn(sentence: str) -> None:
-    err.print(Text(in_line(sentence), style="yellow"))
+        return wait_for_image(client, upload, tell=warn)

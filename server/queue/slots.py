@@ -24,7 +24,8 @@ from server.evaluations.worker_models import WorkerSlot
 from server.notices.service import tell
 from server.queue.admission import make_place
 from server.queue.losses import Lost, lately
-from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS
+from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS, needs_of
+from server.words import of_card
 
 _MANY = 5
 _FETCHING, _PATIENCE = 20.0, 4.0
@@ -88,15 +89,7 @@ class Needs:
     @classmethod
     def of(cls, limits: Limits) -> Self:
         """What a case under these limits will need."""
-        gpu = limits.gpu if limits.gpu and limits.gpu.required else None
-        return cls(
-            status=EvaluationStatus.QUEUED,
-            needs_cpus=limits.cpus,
-            needs_memory=limits.memory,
-            needs_gpus=gpu.count if gpu else 0,
-            needs_gpu_memory=gpu.least_shown if gpu else 0,
-            needs_runtime=limits.runtime or ANY_RUNTIME,
-        )
+        return cls(status=EvaluationStatus.QUEUED, **needs_of(limits))
 
 
 def present_slots(session: Session) -> list[WorkerSlot]:
@@ -281,8 +274,7 @@ def needs(evaluation: Evaluation | Needs) -> str:
         f"{evaluation.needs_memory / 2**30:g} GiB of memory",
     ]
     if evaluation.needs_gpus:
-        of = f" of {evaluation.needs_gpu_memory / 10**9:g} GB" if evaluation.needs_gpu_memory else ""
-        parts.append(f"{evaluation.needs_gpus} GPU{of}")
+        parts.append(f"{evaluation.needs_gpus} GPU{of_card(evaluation.needs_gpu_memory)}")
     if evaluation.needs_runtime != ANY_RUNTIME:
         parts.append(f"the runtime {evaluation.needs_runtime}")
     return ", ".join(parts)

@@ -166,9 +166,8 @@ class Remote:
     ) -> None:
         found, count = hashlib.sha256(), 0
         ends = time.monotonic() + self._grace + most / _SLOWEST
-        for (
-            chunk
-        ) in answer.iter_raw():  # as they come: a larger piece would be waited for, however long it takes
+        # As they come: a larger piece would be waited for, however long it takes.
+        for chunk in answer.iter_raw():
             count += len(chunk)
             if count > most:
                 raise RegistryLies(f"{digest} has more than {most:,} bytes")

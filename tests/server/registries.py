@@ -17,9 +17,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
+from sqlalchemy import update
 
+from contract.statuses import UploadStatus
 from server.app import create_app
+from server.database import SessionFactory, unit_of_work
 from server.settings import Settings
+from server.uploads.models import Upload
 from tests.server.conftest import serving
 from tests.server.proxied import free_ports
 
@@ -55,6 +59,13 @@ def skopeo(archive: Path, name: str, password: str) -> subprocess.CompletedProce
 def run(*command: str, told: str = "") -> subprocess.CompletedProcess[str]:
     """Runs a command to its end, whatever that is."""
     return subprocess.run(command, input=told, capture_output=True, text=True, timeout=60)
+
+
+def empty_queue(sessions: SessionFactory) -> None:
+    """Sees to it that nothing which another test left waits to be fetched or checked."""
+    with unit_of_work(sessions) as session:
+        open_ = Upload.status.in_((UploadStatus.RECEIVING, UploadStatus.CHECKING))
+        session.execute(update(Upload).where(open_).values(status=UploadStatus.REJECTED))
 
 
 @contextmanager

@@ -11,19 +11,16 @@ from uuid import UUID
 import httpx
 import pytest
 from joserfc import jwt
-from sqlalchemy import update
 
-from contract.statuses import UploadStatus
 from server.accounts.models import TokenKind
 from server.accounts.tokens import issue
 from server.database import SessionFactory, unit_of_work
 from server.registry.signing import LASTS, Grant, _read, sign
 from server.settings import Settings
 from server.teams.models import Team
-from server.uploads.models import Upload
 from tests.sandbox.archives import LAYER, legacy, pack, tar
 from tests.server.conftest import Person
-from tests.server.registries import SECRET, Hub, hub, run
+from tests.server.registries import SECRET, Hub, empty_queue, hub, run
 from worker.admin.findings import FindingState
 from worker.admin.registry_findings import push_registry
 from worker.score.images import check_waiting
@@ -38,10 +35,7 @@ def registry(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(autouse=True)
 def _an_empty_queue(sessions: SessionFactory) -> None:
-    """Nothing that another test left waits to be fetched or checked."""
-    with unit_of_work(sessions) as session:
-        open_ = Upload.status.in_((UploadStatus.RECEIVING, UploadStatus.CHECKING))
-        session.execute(update(Upload).where(open_).values(status=UploadStatus.REJECTED))
+    empty_queue(sessions)
 
 
 @pytest.fixture

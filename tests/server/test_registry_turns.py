@@ -28,7 +28,7 @@ from tests.sandbox.archives import LAYER, legacy, pack
 from tests.server.conftest import Person
 from tests.server.deciding import Desk
 from tests.server.proxied import free_ports
-from tests.server.registries import SECRET, Hub, hub, key_in, of_compose, run, skopeo
+from tests.server.registries import SECRET, Hub, empty_queue, hub, key_in, of_compose, run, skopeo
 from tests.server.registries import registry as registry_at
 from worker.score.images import check_waiting
 from worker.score.pushes import find_pushed, take_pushed
@@ -42,10 +42,7 @@ def registry(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(autouse=True)
 def _an_empty_queue(sessions: SessionFactory) -> None:
-    """Nothing that another test left waits to be fetched or checked."""
-    with unit_of_work(sessions) as session:
-        open_ = Upload.status.in_((UploadStatus.RECEIVING, UploadStatus.CHECKING))
-        session.execute(update(Upload).where(open_).values(status=UploadStatus.REJECTED))
+    empty_queue(sessions)
 
 
 @pytest.fixture

@@ -144,9 +144,8 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
     """
     settings = None if server else settings_of(data)
     if settings is not None:
-        with work(
-            settings
-        ) as session:  # here a database that is away is said in one sentence, and in no line of a log
+        # Here a database that is away is said in one sentence, and in no line of a log.
+        with work(settings) as session:
             session.execute(text("SELECT 1"))
     with _remote(server or "") if settings is None else _local(settings) as http:
         try:

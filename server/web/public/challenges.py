@@ -34,6 +34,7 @@ from server.web.looking import Visitor, VisitorDep
 from server.web.public import contract_words
 from server.web.public.leaders import leads_of
 from server.web.public.moments import Stage, When, drawn, next_of, stages
+from server.words import of_card
 
 router = APIRouter(include_in_schema=False)
 
@@ -190,8 +191,7 @@ def _limits(limits: Limits) -> str:
     """What one case may use, as a sentence has it."""
     gpu = "no GPU"
     if limits.gpu is not None and limits.gpu.count:
-        memory = f" of {limits.gpu.least_shown / 10**9:g} GB" if limits.gpu.memory else ""
-        gpu = f"{limits.gpu.count} GPU{memory}"
+        gpu = f"{limits.gpu.count} GPU{of_card(limits.gpu.least_shown)}"
     return (
         f"{limits.seconds_per_case:g} s, {limits.cpus:g} CPU, {size(limits.memory)} of memory, {gpu}; "
         f"an image of at most {size(limits.image)}"

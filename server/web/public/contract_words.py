@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from evaluator.spec import Limits
 from server.pages import size
+from server.words import of_card
 
 
 class Limited(NamedTuple):
@@ -18,9 +19,7 @@ def limits_of(limits: Limits) -> list[Limited]:
     """What a container may use for one case."""
     gpu = "none"
     if limits.gpu is not None and limits.gpu.count:
-        gpu = f"{limits.gpu.count}" + (
-            f" of {limits.gpu.least_shown / 10**9:g} GB" if limits.gpu.memory else ""
-        )
+        gpu = f"{limits.gpu.count}{of_card(limits.gpu.least_shown)}"
     return [
         Limited("Time of one case", f"{limits.seconds_per_case:g} s", "timeout; from process start to exit"),
         Limited("Cores", f"{limits.cpus:g}", "more are not there"),
