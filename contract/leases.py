@@ -59,7 +59,7 @@ BLOB_ADDRESS = "Proctor-Blob-Address"
 DRAINING = "Proctor-Draining"
 """Header of the answer to a slot that is leased nothing because it drains: a sentence for its log."""
 TOO_SMALL = "Proctor-Too-Small"
-"""Header of the answer to a slot that is leased nothing while what needs a larger one waits: a sentence for its log."""
+"""Header of the answer to a slot that is leased nothing while cases wait that fit no slot: a sentence for its log."""
 
 
 class _Said(BaseModel):
