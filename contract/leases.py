@@ -89,9 +89,13 @@ class SlotOffer(_Said):
 
 
 class SlotState(_Said):
-    """Why a slot takes no work, in a sentence for admins; null where it does."""
+    """Why a slot takes no work, in a sentence for admins; null where it does.
+
+    `examining`: its host is being examined, so that it takes none yet; `unfit` is said once that has ended.
+    """
 
     unfit: Annotated[str, Cleaned(1000, least=1)] | None
+    examining: bool = False
 
 
 class HeldLease(_Said):

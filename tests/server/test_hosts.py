@@ -211,6 +211,49 @@ def test_what_fits_no_slot_that_is_there_is_said_once_in_the_log_of_one_that_is_
     small.close()
 
 
+def test_a_slot_whose_host_is_examined_is_seen_from_the_first_minute(
+    lab: Lab, admin: Person, served: tuple[str, object], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with unit_of_work(lab.sessions) as session:
+        token = create_worker_token(session, f"host-{uuid4().hex[:8]}")
+    told = {"server_url": served[0], "worker_token": token, "worker_dir": tmp_path}
+    client = LeaseClient(RunConfig.model_validate(told), slot := f"run-{uuid4().hex[:8]}")
+
+    def seen() -> Json:
+        return next(one for one in admin.http.get("/admin/slots").json() if one["name"] == slot)
+
+    client.report_examining()
+    assert (seen()["state"], seen()["present"]) == ("being examined", True)
+    assert "takes no case before its host has passed its checks, which run since" in seen()["warning"]
+    # Only now: a run worker must not be given what the environment of these commands names.
+    shown = request.getfixturevalue("command")("slots").output
+    assert slot in shown
+    assert "being examined" in shown
+    with lab.sessions() as session:
+        assert slot not in [one.name for one in present_slots(session)]
+        worker = session.scalars(select(WorkerSlot.worker_id).where(WorkerSlot.name == slot)).one()
+    client.report(None)
+    assert (seen()["state"], seen()["warning"]) == ("present", None)
+    client.report_examining()
+    client.report("a check failed")
+    client.report_examining()
+    assert seen()["state"] == "unfit", "until it has passed"
+    client.report(None)
+    events = admin.http.get("/admin/events", params={"subject": "worker", "id": str(worker)}).json()["items"]
+    assert [event["what"] for event in events if slot in event["what"]] == [f"slot {slot} unfit"]
+    client.report_examining()
+    assert client.lease() is None
+    assert seen()["state"] == "present", "who asks for a case has passed"
+    client.report_examining()
+    long_ago = func.now() - timedelta(hours=1)
+    with unit_of_work(lab.sessions) as session:
+        mine = update(WorkerSlot).where(WorkerSlot.name == slot)
+        session.execute(mine.values(examining_since=long_ago, seen_at=long_ago))
+        session.execute(update(ApiToken).where(ApiToken.id == worker).values(issued_at=long_ago))
+    assert seen()["state"] == "gone", "it was killed meanwhile"
+    client.close()
+
+
 def test_commands_do_the_same_and_ask_first(
     lab: Lab, entrant: MakeEntrant, admin: Person, command: Admin
 ) -> None:

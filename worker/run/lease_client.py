@@ -135,8 +135,15 @@ class LeaseClient:
 
     def report(self, unfit: str | None) -> None:
         """Says why this slot takes no work, or with None that it does; a server that cannot note it is older."""
+        self._say_of_slot({"unfit": unfit})
+
+    def report_examining(self) -> None:
+        """Says that this slot takes no work yet, for its host is being examined; `report` says when that has ended."""
+        self._say_of_slot({"unfit": None, "examining": True})
+
+    def _say_of_slot(self, said: Mapping[str, Any]) -> None:
         name = quote(self._offer.name, safe="")
-        response = self._http.put(f"/slots/{name}", json=_json(SlotState(unfit=unfit)))
+        response = self._http.put(f"/slots/{name}", json=_json(SlotState.model_validate(said)))
         if response.status_code not in (404, 405):
             response.raise_for_status()
 
