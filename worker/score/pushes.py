@@ -14,7 +14,7 @@ from server.database import SessionFactory, unit_of_work
 from server.disk import Share, no_room
 from server.errors import Conflict, StorageFull
 from server.registry import layout, sharing, takes
-from server.registry.remote import RegistryAway, RegistryLies, Remote
+from server.registry.remote import RegistryAway, RegistryLies, Remote, WrongSize
 from server.registry.service import Pushed, note
 from server.settings import Settings
 from server.teams.models import Team
@@ -35,6 +35,11 @@ _AWAY = (
 _LIES = (
     "The registry did not give what was pushed: {}. That is not your image's fault. Push the image again, and tell the "
     "organizers if it stays."
+)
+
+_WRONG_SIZE = (
+    "The manifest that was pushed says that {}. What builds images writes no such thing: push the image with Docker, "
+    "Podman or skopeo."
 )
 
 Ask = Callable[[Settings], Remote]
@@ -98,6 +103,9 @@ def _take(sessions: SessionFactory, settings: Settings, upload: Upload, ask: Ask
         wake_checkers(settings.redis_url)
     except layout.NotTaken as error:
         _refuse(sessions, settings, upload, error.code, error.sentence)
+        _forget(sessions, settings, upload)
+    except WrongSize as error:
+        _refuse(sessions, settings, upload, "config_invalid", _WRONG_SIZE.format(error))
         _forget(sessions, settings, upload)
     except RegistryLies as error:
         log.error("registry_lies", why=str(error))
