@@ -258,7 +258,9 @@ def test_what_somebody_pushed_who_is_erased_by_then_is_fetched_for_their_team(
     with unit_of_work(sessions) as session:
         fetched = session.get_one(Upload, id_)
         assert (fetched.status, fetched.message) == (UploadStatus.CHECKING, None)
-        assert (fetched.filename, fetched.pushed) == (None, None), "names that they chose"
+        assert (fetched.filename, fetched.pushed) == (None, f"@{digest(_manifest())}"), (
+            "names that they chose"
+        )
 
 
 @pytest.mark.parametrize(
