@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from uuid import UUID
 
 import httpx
 
 from server.registry.signing import OURS, Grant, sign
-from server.settings import Settings
+from server.settings import RegistrySettings, Settings
 
 MOST_MANIFEST = 4 * 2**20
 _PAGE = 100
@@ -203,3 +204,20 @@ class Remote:
 
     def _bearer(self, grant: Grant) -> dict[str, str]:
         return {"Authorization": f"Bearer {sign(self._settings, OURS, [grant])}"}
+
+
+def lets_delete(settings: RegistrySettings) -> bool:
+    """Whether a registry that takes our tokens lets manifests be deleted; it is asked for one that is nowhere."""
+    repository = f"{UUID(int=0)}/none"
+    token = sign(settings, OURS, [Grant("repository", repository, ("pull", "push", "delete", "*"))])
+    base = settings.registry_inside or settings.registry_url or ""
+    try:
+        answer = httpx.delete(
+            f"{base.rstrip('/')}/v2/{repository}/manifests/sha256:{'0' * 64}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_PATIENCE,
+            trust_env=False,
+        )
+    except httpx.HTTPError:
+        return True  # whether it answers at all is another question
+    return answer.status_code != httpx.codes.METHOD_NOT_ALLOWED
