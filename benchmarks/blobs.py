@@ -23,10 +23,10 @@ _REPEAT = 3
 
 def run() -> list[Comparison]:
     """Into and out of moto's S3 server on this machine, which is the slower end of both."""
-    with tempfile.TemporaryDirectory() as name, _server(Path(name)) as endpoint:
+    with tempfile.TemporaryDirectory() as name, s3_server(Path(name)) as endpoint:
         folder = Path(name)
         place = BucketPlace.at("s3://bench/blobs", endpoint, "us-east-1", "key", "secret", path_style=True)
-        client = _client(place)
+        client = s3_client(place)
         client.create_bucket(Bucket=place.bucket)
         source, target = folder / "source", folder / "target"
         source.write_bytes(os.urandom(_MEGABYTES * 10**6))
@@ -63,7 +63,8 @@ def _out(store: BlobStore, digest: str, target: Path) -> None:
     store.bring({target: digest})
 
 
-def _client(place: BucketPlace) -> Any:
+def s3_client(place: BucketPlace) -> Any:
+    """Somebody else's client of a place."""
     return boto3.client(
         "s3",
         endpoint_url=place.endpoint,
@@ -74,7 +75,8 @@ def _client(place: BucketPlace) -> Any:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def s3_server(folder: Path) -> Iterator[str]:
+    """moto's S3 server, which logs into `folder`; its address."""
     port = free_port("127.0.0.1")
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with (folder / "moto.log").open("wb") as log:

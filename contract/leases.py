@@ -59,7 +59,7 @@ BLOB_ADDRESS = "Proctor-Blob-Address"
 DRAINING = "Proctor-Draining"
 """Header of the answer to a slot that is leased nothing because it drains: a sentence for its log."""
 TOO_SMALL = "Proctor-Too-Small"
-"""Header of the answer to a slot that is leased nothing while what needs a larger one waits: a sentence for its log."""
+"""Header of the answer to a slot that is leased nothing while cases wait that fit no slot: a sentence for its log."""
 
 
 class _Said(BaseModel):
@@ -89,9 +89,13 @@ class SlotOffer(_Said):
 
 
 class SlotState(_Said):
-    """Why a slot takes no work, in a sentence for admins; null where it does."""
+    """Why a slot takes no work, in a sentence for admins; null where it does.
+
+    `examining`: its host is being examined, so that it takes none yet; `unfit` is said once that has ended.
+    """
 
     unfit: Annotated[str, Cleaned(1000, least=1)] | None
+    examining: bool = False
 
 
 class HeldLease(_Said):

@@ -39,7 +39,8 @@ class WaitingOut(Answer):
 class SlotOut(Answer):
     """A slot of a run worker. `present`: it is let in and was seen in the last minute; memory in bytes.
 
-    `state`: present, gone, unfit (and `unfit` says why it takes no work), draining (it finishes what it holds and gets
+    `state`: present, gone, being examined (it takes no work before its host has passed its checks), unfit (and
+    `unfit` says why it takes no work), draining (it finishes what it holds and gets
     no more), drained (it holds nothing more), token revoked, or token replaced and not seen since. What it was leased
     and did not finish was handed back, abandoned (its lease ran out) or faulted; `warning`: what is strange about it;
     `paused_until`: it is leased nothing until then; `oldest`: since when it holds the oldest of its cases. `gpu_model`

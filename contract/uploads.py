@@ -10,7 +10,8 @@ from contract.statuses import UploadStatus
 class UploadOut(Answer):
     """An upload and what came of it; `image` is the digest to submit once it is ready.
 
-    `pushed`: NAME@DIGEST of the manifest, of one that came through the registry. warnings: those of its image.
+    `pushed`: NAME@DIGEST of the manifest, of one that came through the registry, or @DIGEST where
+    whoever named it was erased. warnings: those of its image.
     """
 
     id: Id

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,8 +48,8 @@ def server(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def server_process(settings: Settings) -> Iterator[tuple[str, int]]:
-    """The same, with the id of its process."""
+def server_process(settings: Settings, more: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
+    """The same, with the id of its process; `more` is what its environment holds beside."""
     port = free_port()
     command = [sys.executable, "-m", "server", "--port", str(port)]
     environment = {
@@ -59,7 +59,7 @@ def server_process(settings: Settings) -> Iterator[tuple[str, int]]:
         # A whole season's people come from this one address.
         "PROCTOR_REQUESTS_PER_TOKEN": "1000000",
         "PROCTOR_REQUESTS_PER_ADDRESS": "1000000",
-    }
+    } | dict(more or {})
     log = settings.data / "logs" / "server.log"
     child = process.spawn(command, log=log, env=environment, cwd=CHECKOUT)
     try:

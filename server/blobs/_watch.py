@@ -1,7 +1,7 @@
 """Whether a bucket answers, for whoever looks at the installation: nobody waits longer for that than a moment."""
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import cache
 
 from server.blobs._bucket_store import bucket_at
@@ -16,7 +16,6 @@ class BucketWatch:
 
     def __init__(self, place: BucketPlace) -> None:
         self._bucket, self._endpoint = bucket_at(place), place.endpoint
-        self._pool = ThreadPoolExecutor(1, "bucket-watch")
         self._lock = threading.Lock()
         self._asked: Future[str | None] | None = None
 
@@ -24,19 +23,26 @@ class BucketWatch:
         """Why the bucket cannot be used now, in a sentence for admins; None where it can."""
         with self._lock:
             if self._asked is None or self._asked.done():
-                self._asked = self._pool.submit(self._ask)
+                self._asked = Future()
+                # A pool's thread would be waited for at the end of the process, however long the store is silent.
+                threading.Thread(
+                    target=self._answer, args=[self._asked], name="bucket-watch", daemon=True
+                ).start()
             asked = self._asked
         try:
             return asked.result(_WITHIN)
         except TimeoutError:
             return f"The blob store at {self._endpoint} has not answered for {_WITHIN:g} s."
 
-    def _ask(self) -> str | None:
+    def _answer(self, asked: "Future[str | None]") -> None:
         try:
             self._bucket.require()
         except BlobsAway as away:
-            return away.why
-        return None
+            asked.set_result(away.why)
+        except Exception as error:  # noqa: BLE001 - whoever asked is to have it
+            asked.set_exception(error)
+        else:
+            asked.set_result(None)
 
 
 @cache

@@ -45,6 +45,7 @@ class WorkerSlot(Conduct, Base):
     most: Mapped[int] = mapped_column(default=1, server_default="1")
     invoke: Mapped[bool] = mapped_column(default=False, server_default=false())
     unfit: Mapped[str | None] = mapped_column(default=None)
+    examining_since: Mapped[datetime | None] = mapped_column(default=None)
     draining_since: Mapped[datetime | None] = mapped_column(default=None)
     # What it was leased last. While it holds a case, `charged_at` says up to when its time is in `team_usage`.
     evaluation_id: Mapped[EvaluationId | None] = mapped_column(default=None)

@@ -94,8 +94,10 @@ def _erase(session: Session, account: Account, how: HowErased, *, actor: str, wh
             )
     uploads = update(Upload).where(Upload.user_id == account.id)
     session.execute(uploads.values(filename=None))
-    # By its name what waits is fetched from the registry, and then loses it too.
-    session.execute(uploads.where(Upload.status != UploadStatus.RECEIVING).values(pushed=None))
+    # By its name what waits is fetched from the registry, and then, or when it runs out, loses it too.
+    named = Upload.pushed.is_not(None), Upload.status != UploadStatus.RECEIVING
+    digest = func.concat("@", func.split_part(Upload.pushed, "@", 2))
+    session.execute(uploads.where(*named).values(pushed=digest))
     if how.texts is Texts.REMOVE:
         asked = Question.asked_by == account.id, Question.team_id.is_not(None)
         gone = session.scalars(update(Question).where(*asked).values(text=REMOVED).returning(Question.id))

@@ -116,7 +116,7 @@ WITH slot AS (
         cpus = excluded.cpus, memory = excluded.memory, gpus = excluded.gpus, gpu_memory = excluded.gpu_memory,
         gpu_model = excluded.gpu_model, gpu_driver = excluded.gpu_driver, gpu_cuda = excluded.gpu_cuda,
         runtimes = excluded.runtimes, most = excluded.most, invoke = excluded.invoke,
-        seen_at = excluded.seen_at,
+        seen_at = excluded.seen_at, examining_since = NULL,
         evaluation_id = coalesce(excluded.evaluation_id, old.evaluation_id),
         team_id = coalesce(excluded.team_id, old.team_id),
         image_id = coalesce(excluded.image_id, old.image_id),

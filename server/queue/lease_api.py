@@ -47,7 +47,7 @@ from server.evaluations.service import Claim
 from server.front.protocol import ENDS_AT_ONCE
 from server.front.threads import in_stream_thread
 from server.images.models import Image
-from server.queue import batches, leases, reads, slots
+from server.queue import batches, fitness, leases, reads
 from server.queue.bell import LONGEST_SECONDS, Bell
 from server.queue.claim import Leased, claim
 from server.queue.downloads import LINK_SECONDS, Download, blob_download, download, file_of, lent
@@ -164,8 +164,11 @@ def put_slot(
     name: SlotName,
     body: SlotState,
 ) -> Response:
-    """Notes why a slot takes no work, or that it does again."""
-    slots.note_unfit(session, worker, name, body.unfit)
+    """Notes why a slot takes no work, or that it does again, or that its host is being examined."""
+    if body.examining:
+        fitness.note_examining(session, worker, name)
+    else:
+        fitness.note_unfit(session, worker, name, body.unfit)
     return Response(status_code=204)
 
 

@@ -3,31 +3,26 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from sqlalchemy import case, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import case, false, func, select
 from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId
-from contract.notices import Audience, NoticeKind
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.spec import Limits
 from server.accounts.models import ApiToken
-from server.accounts.principals import RunWorker
 from server.clock import now
-from server.evaluations import conduct
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.evaluations.worker_models import WorkerSlot
-from server.notices.service import tell
-from server.queue.admission import make_place
 from server.queue.losses import Lost, lately
 from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS, needs_of
 from server.words import of_card
 
 _MANY = 5
+_EXAMINATION = timedelta(minutes=10)
 _FETCHING, _PATIENCE = 20.0, 4.0
 """Minutes for an image and inputs, and how many times its limit a case may take with what runs before it."""
 
@@ -38,7 +33,7 @@ class SlotState:
 
     `refused`: why its worker is not let in any more, if so; `present`: it is, and it was seen in the last minute.
     `oldest`: since when it holds the oldest of its cases; `warning`: what is strange about how it goes about them;
-    `lost`: what it lost lately.
+    `lost`: what it lost lately; `examined`: it takes nothing before its host has passed the checks that are under way.
     """
 
     slot: WorkerSlot
@@ -51,6 +46,7 @@ class SlotState:
     warning: str | None = None
     lost: Lost | None = None
     draining_since: datetime | None = None
+    examined: bool = False
 
     @property
     def strange(self) -> str | None:
@@ -61,7 +57,7 @@ class SlotState:
     @property
     def takes_work(self) -> bool:
         """Whether it is leased what it can run."""
-        return self.present and self.slot.unfit is None and self.draining_since is None
+        return self.present and self.slot.unfit is None and self.draining_since is None and not self.examined
 
     @property
     def state(self) -> str:
@@ -72,6 +68,8 @@ class SlotState:
             return "unfit"
         if self.draining_since is not None:
             return "draining" if self.running else "drained"
+        if self.examined:
+            return "being examined"
         return "present" if self.present else "gone"
 
 
@@ -104,17 +102,26 @@ def _seen(session: Session) -> list[SlotState]:
         (ApiToken.issued_at > WorkerSlot.seen_at, "token replaced"),
     )
     drains = func.coalesce(ApiToken.draining_since, WorkerSlot.draining_since)
+    # A worker that was killed meanwhile never says that it has ended.
+    examined = func.coalesce(WorkerSlot.examining_since > func.now() - _EXAMINATION, false())
     rows = session.execute(
-        select(WorkerSlot, ApiToken.name, recent, refused, drains)
+        select(WorkerSlot, ApiToken.name, recent, refused, drains, examined)
         .outerjoin(ApiToken, ApiToken.id == WorkerSlot.worker_id)
         .where(ApiToken.retired_at.is_(None))
         .order_by(WorkerSlot.name, WorkerSlot.seen_at)
     )
     newest = {  # a worker whose token was revoked comes back with another of the same name, and is the same slot
         (slot.name, worker or slot.worker_id): SlotState(
-            slot, worker, seen and why is None, why, 0, None, draining_since=since
+            slot,
+            worker,
+            (seen or examining) and why is None,
+            why,
+            0,
+            None,
+            draining_since=since,
+            examined=examining and why is None,
         )
-        for slot, worker, seen, why, since in rows
+        for slot, worker, seen, why, since, examining in rows
     }
     return list(newest.values())
 
@@ -150,6 +157,9 @@ def slot_states(session: Session) -> list[SlotState]:
 def warning_of(state: SlotState, at: datetime) -> str | None:
     """What is strange about how a slot goes about its cases; None as a rule."""
     slot, said = state.slot, []
+    if state.examined and slot.examining_since is not None:
+        since = f"{slot.examining_since.astimezone(UTC):%H:%M:%S} UTC"
+        said.append(f"takes no case before its host has passed its checks, which run since {since}")
     back = slot.handed_back + slot.abandoned + slot.faulted
     if back >= _MANY and back > slot.finished:
         kinds = ((slot.handed_back, "handed back"), (slot.abandoned, "abandoned"), (slot.faulted, "faulted"))
@@ -164,34 +174,6 @@ def warning_of(state: SlotState, at: datetime) -> str | None:
         if minutes > longest:
             said.append(f"holds a case for {minutes:.0f} min, where {longest:.0f} min are enough for one")
     return "; ".join(said) or None
-
-
-def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) -> None:
-    """Notes why a slot takes no work, or with None that it does again, and when that changed."""
-    old = session.scalar(
-        select(WorkerSlot.unfit).where(WorkerSlot.worker_id == worker.id, WorkerSlot.name == name)
-    )
-    make_place(session, worker, name)
-    nothing = {"cpus": 0.0, "memory": 0, "gpus": 0, "gpu_memory": 0, "seen_at": func.now()}
-    query = insert(WorkerSlot).values(worker_id=worker.id, name=name, unfit=why, **nothing)
-    session.execute(
-        query.on_conflict_do_update(
-            index_elements=["worker_id", "name"], set_={"unfit": why, "seen_at": func.now()}
-        )
-    )
-    if why != old:
-        what = "fit again" if why is None else "unfit"
-        conduct.tell(session, worker.id, name, what, why, actor=worker.actor)
-    if why is not None and old is None:
-        tell(
-            session,
-            NoticeKind.SLOT_UNFIT,
-            Audience.ADMINS,
-            title=f"Slot {name} of {worker.name} takes no work",
-            text=f"It found itself unfit: {why}",
-            about={"worker": worker.id, "slot": name},
-            key=f"unfit:{worker.id}:{name}:{now(session):%Y-%m-%dT%H}",
-        )
 
 
 @dataclass(frozen=True)

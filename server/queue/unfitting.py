@@ -1,6 +1,8 @@
-"""Why a slot is leased nothing, for the log on its own host: it drains, or is too small for what waits."""
+"""Why a slot is leased nothing, for the log on its own host: it drains, or what waits fits no slot that is there."""
 
-from sqlalchemy import exists, or_, select
+from collections.abc import Sequence
+
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.leases import DRAINING, TOO_SMALL, SlotOffer
@@ -9,24 +11,54 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.queue.claim import Draining
 from server.queue.policy import ANY_RUNTIME
-from server.queue.slots import Needs, needs
+from server.queue.slots import Needs, fits, needs, present_slots
+
+_KINDS = 20  # of needs that are looked at: a queue has a few
+_NEEDED = (
+    Evaluation.status,
+    Evaluation.needs_cpus,
+    Evaluation.needs_memory,
+    Evaluation.needs_gpus,
+    Evaluation.needs_gpu_memory,
+    Evaluation.needs_runtime,
+)
 
 
 def why_nothing(session: Session, slot: SlotOffer, drains: Draining | None) -> dict[str, str]:
     """The headers of an answer that leases nothing; none where there is nothing to say."""
     if drains is not None:
         return {DRAINING: drains.why}
-    why = _too_small(session, slot)
+    why = _unfitting(session, slot)
     return {} if why is None else {TOO_SMALL: why}
 
 
-def _too_small(session: Session, slot: SlotOffer) -> str | None:
-    """Of the first evaluation with waiting cases that `slot` could not run; None where there is none.
+def _unfitting(session: Session, slot: SlotOffer) -> str | None:
+    """Of the first cases that wait and that neither `slot` nor another one that is there could run; None without any.
 
     It names what a case needs, as the challenge's public limits do, and neither evaluation nor team.
     """
-    found = session.scalar(
-        select(Evaluation)
+    waiting = _waiting_beyond(session, slot)
+    there = present_slots(session) if waiting else ()
+    what = next((one for one in waiting if not any(fits(one, other) for other in there)), None)
+    if what is None:
+        return None
+    own = Needs(what.status, slot.cpus, slot.memory, slot.gpus, slot.gpu_memory, ANY_RUNTIME)
+    if all(has >= wanted for has, wanted in zip(_sizes(own), _sizes(what), strict=True)):
+        has = ", ".join(slot.runtimes)
+        return f"Cases wait for a runtime that no slot offers: they need {what.needs_runtime}; this one has {has}."
+    return (
+        f"Cases wait that every slot is too small for: they need {needs(what)}; this one offers {needs(own)}."
+    )
+
+
+def _sizes(what: Needs) -> tuple[float, int, int, int]:
+    return what.needs_cpus, what.needs_memory, what.needs_gpus, what.needs_gpu_memory
+
+
+def _waiting_beyond(session: Session, slot: SlotOffer) -> Sequence[Needs]:
+    """What waiting cases need that `slot` could not run, those that are to run first before others."""
+    rows = session.execute(
+        select(*_NEEDED)
         .where(
             Evaluation.status.in_(HAS_CASES),
             or_(
@@ -38,10 +70,8 @@ def _too_small(session: Session, slot: SlotOffer) -> str | None:
             ),
             exists().where(CaseRun.evaluation_id == Evaluation.id, CaseRun.status == CaseStatus.WAITING),
         )
-        .order_by(Evaluation.priority.desc(), Evaluation.created_at, Evaluation.id)
-        .limit(1)
+        .group_by(*_NEEDED)
+        .order_by(func.max(Evaluation.priority).desc(), func.min(Evaluation.created_at))
+        .limit(_KINDS)
     )
-    if found is None:
-        return None
-    own = Needs(found.status, slot.cpus, slot.memory, slot.gpus, slot.gpu_memory, ANY_RUNTIME)
-    return f"Cases wait that this slot is too small for: they need {needs(found)}; it offers {needs(own)}."
+    return [Needs(*row) for row in rows]

@@ -151,7 +151,7 @@ def write(remote: Remote, archive: PushedArchive, file: Writable, *, blobs: Blob
     """Writes the archive, `archive.length` bytes, as its blobs come; the archive's sha256.
 
     Raises:
-        RegistryAway, RegistryLies: a blob does not come, or is another; what was written is worth nothing.
+        RegistryAway, RegistryLies, WrongSize: a blob does not come, or is another; what was written is worth nothing.
         NotStored: the same of a blob that was stored here.
     """
     out = _Hashed(file)

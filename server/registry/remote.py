@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from uuid import UUID
 
 import httpx
 
 from server.registry.signing import OURS, Grant, sign
-from server.settings import Settings
+from server.settings import RegistrySettings, Settings
 
 MOST_MANIFEST = 4 * 2**20
 _PAGE = 100
@@ -33,6 +34,10 @@ class RegistryAway(Exception):
 
 class RegistryLies(Exception):
     """The registry gives something else than it was asked for: asking again is no use."""
+
+
+class WrongSize(Exception):
+    """The registry gives the blob whose digest was asked for, and its manifest gives it another size."""
 
 
 class Remote:
@@ -70,15 +75,16 @@ class Remote:
     def blob(self, repository: str, digest: str, size: int, write: Callable[[bytes], object]) -> None:
         """Writes the blob's bytes as they come; only when this returns are they known to be right.
 
+        No more than `size` are written, but all are looked at, up to the most that an image may have: the digest tells
+        whether the registry is wrong or the manifest.
+
         Raises:
-            RegistryAway, RegistryLies: they end early; there are more or fewer than `size`, or others.
+            RegistryAway, RegistryLies: they end early, or are others.
+            WrongSize: they are right, but for their number.
         """
         headers = {"Accept-Encoding": "identity"}
         with self._asked("GET", f"/v2/{repository}/blobs/{digest}", repository, headers) as answer:
-            told = answer.headers.get("Content-Length", str(size))
-            if told != str(size):
-                raise RegistryLies(f"it says that {digest} has {told[:20]} bytes, and the manifest {size:,}")
-            self._copy(answer, write, digest, most=size, size=size)
+            self._copy(answer, write, digest, most=max(size, self._settings.upload_limit), size=size)
 
     def delete(self, repository: str, digest: str) -> bool:
         """Takes a manifest out of the registry; False where the registry does not let us."""
@@ -164,21 +170,30 @@ class Remote:
         most: int,
         size: int | None,
     ) -> None:
-        found, count = hashlib.sha256(), 0
-        ends = time.monotonic() + self._grace + most / _SLOWEST
+        found, count, began = hashlib.sha256(), 0, time.monotonic()
+        awaited = most if size is None else size
         # As they come: a larger piece would be waited for, however long it takes.
         for chunk in answer.iter_raw():
             count += len(chunk)
             if count > most:
-                raise RegistryLies(f"{digest} has more than {most:,} bytes")
-            if time.monotonic() > ends:
+                raise self._too_many(digest, size, most)
+            if time.monotonic() - began > self._grace + max(awaited, count) / _SLOWEST:
                 raise RegistryAway("it is too slow")
             found.update(chunk)
-            write(chunk)
-        if size is not None and count < size:
+            if count <= awaited:
+                write(chunk)
+        if f"sha256:{found.hexdigest()}" == digest:
+            if size not in (None, count):
+                raise WrongSize(f"{digest} has {size:,} bytes, and it has {count:,}")
+            return
+        if count < (size or 0) and "Content-Length" not in answer.headers:
             raise RegistryAway("it stopped in the middle of a layer")
-        if f"sha256:{found.hexdigest()}" != digest:
-            raise RegistryLies(f"what it gives as {digest} has another digest")
+        raise RegistryLies(f"what it gives as {digest} has another digest")
+
+    def _too_many(self, digest: str, size: int | None, most: int) -> Exception:
+        if size is None:
+            return RegistryLies(f"{digest} has more than {most:,} bytes")
+        return WrongSize(f"{digest} has {size:,} bytes, and it has more than {most:,}")
 
     @contextmanager
     def _said(self) -> Iterator[None]:
@@ -189,3 +204,20 @@ class Remote:
 
     def _bearer(self, grant: Grant) -> dict[str, str]:
         return {"Authorization": f"Bearer {sign(self._settings, OURS, [grant])}"}
+
+
+def lets_delete(settings: RegistrySettings) -> bool:
+    """Whether a registry that takes our tokens lets manifests be deleted; it is asked for one that is nowhere."""
+    repository = f"{UUID(int=0)}/none"
+    token = sign(settings, OURS, [Grant("repository", repository, ("pull", "push", "delete", "*"))])
+    base = settings.registry_inside or settings.registry_url or ""
+    try:
+        answer = httpx.delete(
+            f"{base.rstrip('/')}/v2/{repository}/manifests/sha256:{'0' * 64}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_PATIENCE,
+            trust_env=False,
+        )
+    except httpx.HTTPError:
+        return True  # whether it answers at all is another question
+    return answer.status_code != httpx.codes.METHOD_NOT_ALLOWED

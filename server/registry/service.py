@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
@@ -28,7 +28,7 @@ from server.registry.signing import Grant
 from server.teams.membership import is_member
 from server.teams.models import Team
 from server.teams.service import require_part
-from server.uploads.models import Upload
+from server.uploads.models import Upload, without_name
 from server.uploads.service import LASTS, UNFINISHED_PER_TEAM, reject
 
 MOST_SCOPES = 8
@@ -216,8 +216,10 @@ def _known(session: Session, pushed: Pushed, *, found: bool) -> bool:
     if found:
         taken = Upload.code.is_distinct_from(ErrorCode.TOO_MANY_UPLOADS)
         # Where whoever pushed it was erased it has no name any more, and is given none again.
-        same = Upload.pushed == pushed.what, or_(named, Upload.filename.is_(None))
-        return session.scalar(theirs.where(*same, taken).limit(1)) is not None
+        nameless = Upload.filename.is_(None)
+        same = and_(Upload.pushed == pushed.what, or_(named, nameless), taken)
+        known = or_(same, Upload.pushed == without_name(pushed.what))
+        return session.scalar(theirs.where(known).limit(1)) is not None
     newest = session.scalar(theirs.where(named).order_by(Upload.id.desc()).limit(1))
     if newest is None or newest.pushed != pushed.what:
         return False

@@ -42,7 +42,7 @@ def shared(remote: Remote, image: PushedImage, sizes: Sizes) -> PushedArchive | 
     is the same whether layers are packed or not; the check compares each with the config, wherever it came from.
 
     Raises:
-        RegistryAway, RegistryLies: the registry does not give the config.
+        RegistryAway, RegistryLies, WrongSize: the registry does not give the config, or its size is another.
     """
     if len(image.images) != 1:
         return None

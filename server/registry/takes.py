@@ -159,11 +159,10 @@ def source(upload: Upload) -> tuple[Repository, str]:
 
 
 def _let_go(held: Upload) -> None:
-    """Nothing is to be fetched for it any more. Where whoever pushed it was erased meanwhile, it loses its name."""
+    """Nothing is to be fetched for it any more."""
     held.check_lease_until = held.check_not_before = None
     held.code = held.message = None
-    if held.filename is None:
-        held.pushed = None
+    held.let_go()
 
 
 def _held(session: Session, upload: Upload) -> Upload:

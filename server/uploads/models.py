@@ -21,9 +21,9 @@ UPLOAD_MOVES: dict[UploadStatus, frozenset[UploadStatus]] = {
 class Upload(Created, Base):
     """One archive on its way in. The first `offset` bytes of its file are on the disk for good.
 
-    `pushed`: NAME@DIGEST of the manifest that was pushed to the registry, of which a score worker makes the archive;
-    its `length` and `sha256` are known once that has been done. `pushed_to`: the team under whose id it lies there,
-    which may have been merged into this one since.
+    `pushed`: NAME@DIGEST of the manifest that was pushed to the registry, of which a score worker makes the archive, or
+    @DIGEST once it was fetched or ran out and who pushed it was erased; its `length` and `sha256` are known once the
+    archive is made. `pushed_to`: the team under whose id it lies there, which may have been merged into this one since.
     """
 
     __tablename__ = "uploads"
@@ -60,6 +60,14 @@ class Upload(Created, Base):
     # What its checks took by the clock, in seconds; one under way is not in it.
     check_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
+    def let_go(self) -> None:
+        """Nothing is fetched for it any more: where whoever pushed it was erased, the name that they chose goes too.
+
+        The digest stays, by which a look into the registry knows what lies there still.
+        """
+        if self.filename is None and self.pushed is not None:
+            self.pushed = without_name(self.pushed)
+
     def move_to(
         self,
         session: Session,
@@ -77,3 +85,8 @@ class Upload(Created, Base):
         self.status = move(
             session, "upload", self.id, UPLOAD_MOVES, self.status, status, actor=actor, code=code, why=why
         )
+
+
+def without_name(pushed: str) -> str:
+    """What stays of NAME@DIGEST where whoever chose the name was erased."""
+    return f"@{pushed.rpartition('@')[2]}"

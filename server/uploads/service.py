@@ -282,6 +282,7 @@ def expire_uploads(session: Session, *, uploads: Path) -> int:
     for upload in over:
         message = _OVER if upload.pushed is None else _NOT_FETCHED
         reject(session, upload, code="upload_expired", message=message)
+        upload.let_go()
         after_commit(session, partial(upload_path(uploads, upload.id).unlink, missing_ok=True))
     return len(over)
 

@@ -44,6 +44,8 @@ def test_a_backup_lists_the_bucket_and_a_restore_looks_for_what_is_listed(
     assert not (base / "new" / "blobs" / "in-bucket.txt").exists()
 
     monkeypatch.delenv("BLOBS_URL")
+    untold = run("status", "--data", base / "new")
+    assert (untold.exit_code, f"are in s3://{place.bucket}/" in untold.output) == (1, True), untold.output
     result = run("restore", base / "backups", "--data", base / "elsewhere")
     assert result.exit_code == 1
     assert f"The blobs of this backup are in {place}. Set BLOBS_URL" in " ".join(result.output.split())

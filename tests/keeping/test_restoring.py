@@ -1,16 +1,23 @@
 """A backup of a server that lives, restored elsewhere: the same boards and receipts, and nothing lost that ran."""
 
+import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 from click.testing import Result
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from server.app import create_app
 from server.audit.service import seal
@@ -22,6 +29,9 @@ from tests.server.conftest import Person, Tus, serving
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.organizer import Admin, words
 from tests.server.seeded import season_reports, settle
+from worker.embedded.data import CHECKOUT
+from worker.embedded.migrations import migrate
+from worker.embedded.process import ServiceError
 
 
 def boards(http: httpx.Client, slug: str) -> Json:
@@ -173,3 +183,82 @@ def test_nothing_is_restored_over_anything_nor_from_what_was_touched(
     (newer / "manifest.json").write_text(text.replace('"revision": "', '"revision": "from-the-future-'))
     refused = elsewhere(newer, empty)
     assert (refused.exit_code, "made by a newer version" in words(refused)) == (1, True)
+
+
+def things_in(url: str) -> set[str]:
+    """The tables and functions of a database."""
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    query = (
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
+        "UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+    )
+    with psycopg.connect(address) as connection:
+        return {name for (name,) in connection.execute(query)}
+
+
+def test_a_restore_that_fails_when_all_is_loaded_leaves_an_empty_database_and_the_next_one_works(
+    lab: Lab,
+    team: Entrant,
+    command: Admin,
+    tmp_path: Path,
+    elsewhere: Callable[..., Result],
+    empty_database: Callable[[], str],
+) -> None:
+    assert command("backup", tmp_path / "backups").exit_code == 0
+    (whole,) = (path for path in (tmp_path / "backups").iterdir() if path.is_dir())
+    other = tmp_path / "other" / whole.name
+    shutil.copytree(whole, other)
+    manifest = json.loads((other / "manifest.json").read_text())
+    manifest["audit_head"] = "1-" + "0" * 64  # what is looked at last
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    url = empty_database()
+    failed = elsewhere(other, url)
+    assert (failed.exit_code, "The chain of the log ends with" in words(failed)) == (1, True)
+    assert things_in(url) == set()
+    assert [*(tmp_path / "new").iterdir()] == []
+    again = elsewhere(whole, url)
+    assert again.exit_code == 0, again.output
+    assert "restore_under_way" not in things_in(url)
+
+
+def killed_when_loaded(folder: Path, data: Path, url: str) -> None:
+    """A restore whose process is killed once its tables are there, which is seconds before it has ended."""
+    told = {"DATABASE_URL": url, "PROCTOR_DATA": str(data)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker.admin", "restore", folder], cwd=CHECKOUT, env=os.environ | told
+    )
+    until = time.monotonic() + 60
+    while "users" not in things_in(url):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_after_a_restore_that_was_killed_nothing_works_on_the_database_until_one_has_ended(
+    lab: Lab,
+    team: Entrant,
+    command: Admin,
+    tmp_path: Path,
+    elsewhere: Callable[..., Result],
+    empty_database: Callable[[], str],
+) -> None:
+    assert command("backup", tmp_path / "backups").exit_code == 0
+    killed_when_loaded(tmp_path / "backups", tmp_path / "new", url := empty_database())
+    with pytest.raises(ServiceError, match="has not ended"):
+        migrate(url)
+    (tmp_path / "third").mkdir()
+    (tmp_path / "third" / "mine").touch()
+    refused = elsewhere(tmp_path / "backups", url, "third")
+    assert (refused.exit_code, "holds mine already" in words(refused)) == (1, True)
+    assert (tmp_path / "third" / "mine").exists()
+
+    shutil.rmtree(tmp_path / "new")
+    killed_when_loaded(tmp_path / "backups", tmp_path / "new", url)
+    saved = command("backup", tmp_path / "more")
+    assert (saved.exit_code, "has not ended" in words(saved)) == (1, True)
+    again = elsewhere(tmp_path / "backups", url)
+    assert again.exit_code == 0, again.output
+    assert "was broken off before" in words(again)
+    migrate(url)

@@ -169,30 +169,89 @@ def test_a_run_worker_says_in_its_log_that_it_drains_and_that_it_is_resumed(
     assert DRAINS in logged
 
 
-def test_a_slot_that_is_too_small_for_what_waits_says_so_once_in_its_log(
+def test_what_fits_no_slot_that_is_there_is_said_once_in_the_log_of_one_that_is_leased_nothing(
     lab: Lab, team: Entrant, served: tuple[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with unit_of_work(lab.sessions) as session:
         token = create_worker_token(session, f"host-{uuid4().hex[:8]}")
+        session.execute(update(WorkerSlot).values(seen_at=func.now() - timedelta(hours=1)))
     told = {"server_url": served[0], "worker_token": token, "worker_dir": tmp_path}
     small = LeaseClient(RunConfig.model_validate(told | {"slot_cpus": 1, "slot_memory": 2**30}), "run-1")
     small.lease()
-    assert "slot_too_small" not in capsys.readouterr().err, "nothing waits"
+    assert "cases_fit_no_slot" not in capsys.readouterr().err, "nothing waits"
     evaluation = team.submit()
+
+    def need(**what: object) -> None:
+        with unit_of_work(lab.sessions) as session:
+            session.execute(update(Evaluation).where(Evaluation.id == UUID(evaluation)).values(**what))
+
+    def logged() -> str:
+        assert (small.lease(), small.lease()) == (None, None)
+        return capsys.readouterr().err
+
+    need(needs_cpus=32, needs_memory=64 * 2**30, needs_gpus=1, needs_gpu_memory=0)
+    said = logged()
+    assert said.count("cases_fit_no_slot") == 1
+    assert "they need 32 CPUs, 64 GiB of memory, 1 GPU; this one offers 1 CPU, 1 GiB of memory." in said
+    assert evaluation not in said
+    need(needs_cpus=1, needs_memory=2**30, needs_gpus=0, needs_runtime="runsc")
+    said = logged()
+    assert "wait for a runtime that no slot offers: they need runsc; this one has runc." in said
+    assert "too small" not in said
+
+    large = lab.worker(cpus=32, memory=64 * 2**30, gpus=1, runtimes=["runc", "runsc"])
+    held = large.take()
+    need(needs_cpus=32)
+    assert "cases_fit_no_slot" not in logged(), "another slot that is there runs them"
+    act_on = update(WorkerSlot).where(WorkerSlot.name == large.name)
     with unit_of_work(lab.sessions) as session:
-        session.execute(
-            update(Evaluation)
-            .where(Evaluation.id == UUID(evaluation))
-            .values(needs_cpus=32, needs_memory=64 * 2**30, needs_gpus=1, needs_gpu_memory=0)
-        )
-    assert (small.lease(), small.lease()) == (None, None)
+        session.execute(act_on.values(seen_at=func.now() - timedelta(hours=1)))
+    assert "they need 32 CPUs, 1 GiB of memory, the runtime runsc; this one" in logged()
+    assert large.finish(held).status_code == 204
     small.close()
-    logged = capsys.readouterr().err
-    assert logged.count("slot_too_small") == 1
-    assert "they need 32 CPUs, 64 GiB of memory, 1 GPU; it offers 1 CPU, 1 GiB of memory." in logged
-    assert evaluation not in logged
-    worker = lab.worker(cpus=32, memory=64 * 2**30, gpus=1)
-    assert worker.take()["case_run"]
+
+
+def test_a_slot_whose_host_is_examined_is_seen_from_the_first_minute(
+    lab: Lab, admin: Person, served: tuple[str, object], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with unit_of_work(lab.sessions) as session:
+        token = create_worker_token(session, f"host-{uuid4().hex[:8]}")
+    told = {"server_url": served[0], "worker_token": token, "worker_dir": tmp_path}
+    client = LeaseClient(RunConfig.model_validate(told), slot := f"run-{uuid4().hex[:8]}")
+
+    def seen() -> Json:
+        return next(one for one in admin.http.get("/admin/slots").json() if one["name"] == slot)
+
+    client.report_examining()
+    assert (seen()["state"], seen()["present"]) == ("being examined", True)
+    assert "takes no case before its host has passed its checks, which run since" in seen()["warning"]
+    # Only now: a run worker must not be given what the environment of these commands names.
+    shown = request.getfixturevalue("command")("slots").output
+    assert slot in shown
+    assert "being examined" in shown
+    with lab.sessions() as session:
+        assert slot not in [one.name for one in present_slots(session)]
+        worker = session.scalars(select(WorkerSlot.worker_id).where(WorkerSlot.name == slot)).one()
+    client.report(None)
+    assert (seen()["state"], seen()["warning"]) == ("present", None)
+    client.report_examining()
+    client.report("a check failed")
+    client.report_examining()
+    assert seen()["state"] == "unfit", "until it has passed"
+    client.report(None)
+    events = admin.http.get("/admin/events", params={"subject": "worker", "id": str(worker)}).json()["items"]
+    assert [event["what"] for event in events if slot in event["what"]] == [f"slot {slot} unfit"]
+    client.report_examining()
+    assert client.lease() is None
+    assert seen()["state"] == "present", "who asks for a case has passed"
+    client.report_examining()
+    long_ago = func.now() - timedelta(hours=1)
+    with unit_of_work(lab.sessions) as session:
+        mine = update(WorkerSlot).where(WorkerSlot.name == slot)
+        session.execute(mine.values(examining_since=long_ago, seen_at=long_ago))
+        session.execute(update(ApiToken).where(ApiToken.id == worker).values(issued_at=long_ago))
+    assert seen()["state"] == "gone", "it was killed meanwhile"
+    client.close()
 
 
 def test_commands_do_the_same_and_ask_first(

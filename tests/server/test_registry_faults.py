@@ -157,7 +157,8 @@ def test_a_config_that_names_no_layers_is_left_to_the_check_and_holds_no_other_p
     ("layer", "said"),
     [
         ((200, {}, LAYER[:-1] + b"x"), "has another digest"),
-        ((200, {}, LAYER + b"x"), "bytes, and the manifest"),
+        ((200, {}, LAYER + b"x"), "has another digest"),
+        ((200, {}, LAYER[:-1]), "has another digest"),
         ((302, {"Location": "http://127.0.0.1:9/elsewhere"}, b""), "another address"),
         ((404, {}, b""), "no longer has"),
     ],
@@ -169,6 +170,21 @@ def test_a_registry_that_lies_is_not_asked_again(
     assert (shown["status"], shown["code"]) == ("rejected", "registry_failed")
     assert said in shown["message"]
     assert captain.http.get(f"/teams/{team_id}/images").json() == []
+
+
+@pytest.mark.parametrize("size", [1, len(LAYER) - 1, len(LAYER) + 1, 2 * len(LAYER)])
+@pytest.mark.parametrize("part", ["layers", "config"])
+def test_a_manifest_with_a_wrong_size_is_refused_as_its_teams_own(
+    part: str, size: int, gives: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = _descriptor(LAYER if part == "layers" else _CONFIG)
+    true = wrong["size"]
+    wrong["size"] = size
+    shown = gives(_manifest(**{part: [wrong] if part == "layers" else wrong}))
+    assert (shown["status"], shown["code"]) == ("rejected", "config_invalid")
+    assert f"has {size:,} bytes, and it has {true:,}." in shown["message"]
+    assert "registry" not in shown["message"]
+    assert "registry_lies" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -242,7 +258,9 @@ def test_what_somebody_pushed_who_is_erased_by_then_is_fetched_for_their_team(
     with unit_of_work(sessions) as session:
         fetched = session.get_one(Upload, id_)
         assert (fetched.status, fetched.message) == (UploadStatus.CHECKING, None)
-        assert (fetched.filename, fetched.pushed) == (None, None), "names that they chose"
+        assert (fetched.filename, fetched.pushed) == (None, f"@{digest(_manifest())}"), (
+            "names that they chose"
+        )
 
 
 @pytest.mark.parametrize(

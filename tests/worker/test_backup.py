@@ -1,11 +1,14 @@
 """Backup and restore as the documentation says: the same rows and files, or a sentence."""
 
+import fcntl
 import hashlib
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -240,6 +243,35 @@ def test_when_it_was_made_is_noted_where_the_server_sees_it_and_is_no_part_of_th
     assert "show an earlier moment" in done.output
     (made,) = (base / "backup").glob("2*")
     assert (made / "manifest.json").is_file()
+
+
+def test_a_restore_that_was_killed_is_no_installation_and_the_next_one_begins_anew(
+    installation: Postgres, base: Path, run: Run
+) -> None:
+    assert run("backup", base / "backup", "--data", installation.data).exit_code == 0
+    target = base / "restored"
+    command = [sys.executable, "-m", "worker.admin", "restore", base / "backup", "--data", target]
+    process = subprocess.Popen(command, cwd=CHECKOUT)
+    until = time.monotonic() + 60
+    while not (target / "postgres" / "postmaster.pid").exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    for refused in (run("up", "--data", target, "--port", 0), run("status", "--data", target)):
+        assert refused.exit_code == 1
+        assert "did not end, so what lies there is not whole" in " ".join(refused.output.split())
+    again = run("restore", base / "backup", "--data", target)
+    assert again.exit_code == 0, again.output
+    assert "was broken off before" in " ".join(again.output.split())
+    assert files(target) == files(installation.data)
+    assert not (target / "restore.unfinished").exists()
+    (base / "third").mkdir()
+    with (base / "third" / "restore.unfinished").open("a") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        refused = run("restore", base / "backup", "--data", base / "third")
+    assert (refused.exit_code, "is under way" in refused.output) == (1, True)
 
 
 def test_where_there_is_no_installation_nothing_is_made(base: Path, run: Run) -> None:

@@ -32,11 +32,16 @@ class _Server(http.server.BaseHTTPRequestHandler):
     """Notes what it is told and answers with the status that stands in `answer`."""
 
     told: Told
+    examined: list[str]
     answer: int
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.told.append((self.path, json.loads(body)["unfit"]))
+        said = json.loads(body)
+        if said["examining"]:
+            self.examined.append(self.path)
+        else:
+            self.told.append((self.path, said["unfit"]))
         self.send_response(self.answer)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -47,7 +52,7 @@ class _Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[tuple[type[_Server], str]]:
-    handler = type("Handler", (_Server,), {"told": [], "answer": 204})
+    handler = type("Handler", (_Server,), {"told": [], "examined": [], "answer": 204})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield handler, f"http://127.0.0.1:{server.server_port}"
@@ -84,6 +89,7 @@ def test_a_fit_host_is_examined_once_a_day_for_all_of_its_slots(
     second.require(limits("compatible", "runc"))
     assert time.process_time() - began < 0.5
     assert server[0].told == [("/api/v1/worker/slots/run-1", None), ("/api/v1/worker/slots/run-2", None)]
+    assert server[0].examined == ["/api/v1/worker/slots/run-1"], "the other one finds it done"
 
 
 def test_a_host_that_fails_takes_no_work_and_says_which_checks(
@@ -129,14 +135,18 @@ def test_a_check_that_fails_takes_the_slot_out_unless_it_was_accepted_and_the_ca
     fails: list[str],
     fit: bool,
     make_check: Callable[..., HostCheck],
+    server: tuple[type[_Server], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ("masked paths", "call filter", "mounts", "canary: number")
     results = [Result(name, "", name not in fails, "", "compatible", "runc") for name in names]
-    monkeypatch.setattr(HostCheck, "_examine", lambda *_: results)
+    begun: list[bool] = []
+    monkeypatch.setattr(HostCheck, "_examine", lambda *_: begun.append(bool(server[0].examined)) or results)
     check = make_check()
     monkeypatch.setattr(check, "_accepted", frozenset(accepted))
     assert check.passes() is fit
+    assert begun == [True], "the server is told before the checks run"
+    assert len(server[0].told) == 1, "and what came of them"
 
 
 def test_a_runtime_that_the_engine_lacks_makes_a_slot_unfit(

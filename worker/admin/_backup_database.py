@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from server.database import unit_of_work
+from server.recovery.unfinished import RESTORING, UNFINISHED, is_restoring
 from server.tables import open_database
 from worker.embedded import binaries
 from worker.embedded.account import SetupError
@@ -57,9 +58,14 @@ class Database:
 
     @contextmanager
     def moment(self) -> Iterator[tuple[Session, str]]:
-        """A session that sees one moment only, and that moment's name for `dump`."""
+        """A session that sees one moment only, and that moment's name for `dump`.
+
+        Raises:
+            SetupError: the database is being restored.
+        """
         with self.work() as session:
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            if is_restoring(session.connection(execution_options={"isolation_level": "REPEATABLE READ"})):
+                raise SetupError(UNFINISHED)
             yield session, str(session.scalar(text("SELECT pg_export_snapshot()")))
 
     def dump(self, snapshot: str, target: Path) -> None:
@@ -125,13 +131,13 @@ FROM (SELECT sha256(convert_to(whole_row::text, 'UTF8')) AS row FROM {table} AS 
 
 def contents(session: Session) -> dict[str, TableContent]:
     """What each table holds."""
-    names = session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"))
+    query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> :mark ORDER BY 1"
+    names = session.scalars(text(query), {"mark": RESTORING})
     quote = session.get_bind().dialect.identifier_preparer.quote_identifier
     found = {}
     for name in names.all():
         # In the order of the digests: nothing says in which order another database keeps its rows.
-        query = _CONTENT.format(table=quote(name))
-        rows, digest = session.execute(text(query)).one()
+        rows, digest = session.execute(text(_CONTENT.format(table=quote(name)))).one()
         found[name] = TableContent(rows=rows, sha256=digest)
     return found
 

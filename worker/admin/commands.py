@@ -35,6 +35,7 @@ TOPICS = {
             "blobs",
             "backup",
             "restore",
+            "registry",
         ),
         *("webhooks", "adopt-secret-key"),
     ),

@@ -22,6 +22,7 @@ from server.errors import Problem
 from server.settings import Settings
 from server.tables import open_database
 from server.words import words
+from worker.admin._restoring import unfinished
 from worker.admin.bucket_told import REMEDY, untold
 from worker.embedded.data import data_directory, secret
 from worker.embedded.postgres import Postgres
@@ -36,6 +37,8 @@ def settings_of(data: Path | None) -> Settings:
     if "DATABASE_URL" in os.environ:
         return Settings()  # type: ignore[call-arg]  # fields are filled from the environment
     directory = data.absolute() if data else data_directory()
+    if (said := unfinished(directory)) is not None:
+        fail(said)
     if not (directory / "postgres").is_dir():
         if "PROCTOR_SERVER" in os.environ:
             fail(

@@ -15,6 +15,7 @@ def push_registry() -> Iterator[DoctorFinding]:
         return
     from pydantic import ValidationError  # only where there is a registry: `doctor` answers at once elsewhere
 
+    from server.registry.remote import lets_delete
     from server.registry.signing import check_key  # hosts of run workers have no server
     from server.settings import RegistrySettings
     from server.words import words
@@ -25,12 +26,21 @@ def push_registry() -> Iterator[DoctorFinding]:
         said = words(error.errors()[0])
         yield _failed(said, "Correct the setting; docs/operations.md.")
         return
+    address = settings.registry_inside or settings.registry_url or ""
     try:
         check_key(settings)
     except (OSError, ValueError) as error:
         remedy = "Until then nobody can push, and nothing that was pushed is fetched."
         yield _failed(f"the key that signs its tokens cannot be used: {error}", remedy)
-    yield _asked(settings.registry_inside or settings.registry_url or "")
+        yield _asked(address)
+        return
+    asked = _asked(address)
+    yield asked
+    if asked.state is FindingState.OK and not lets_delete(settings):
+        yield _failed(
+            f"{address} does not let manifests be deleted, so all that was pushed stays on its disk",
+            "Set storage.delete.enabled in its configuration: docs/operations.md, A registry.",
+        )
 
 
 def _asked(address: str) -> DoctorFinding:

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,10 +24,12 @@ from server.settings import Settings
 from worker.admin._backup import BackupManifest, differing, erased_in, read_whole
 from worker.admin._backup_database import DUMP, Database, contents, is_empty
 from worker.admin._backup_files import IN_BUCKET, BackupFiles, copied, missing_in, other_content, read_back
+from worker.admin._restoring import OwnDatabase, entries, into_directory, take_back
 from worker.admin.backup import Folder, running, sentences
+from worker.admin.bucket_told import note_bucket
 from worker.admin.tables import counted
 from worker.embedded.account import SetupError
-from worker.embedded.data import CHECKOUT, data_directory, make_directory, prepare, secret
+from worker.embedded.data import CHECKOUT, data_directory, make_directory, secret
 from worker.embedded.migrations import migrate
 from worker.embedded.postgres import Postgres
 
@@ -46,24 +47,16 @@ def restore(
     """Make an installation of the newest backup in DIR, or of the one that DIR is, in an empty place, and compare.
 
     Nothing is written over: the directory has to be empty, or hold only empty folders, as those that volumes are
-    mounted on; and so has the database that DATABASE_URL names, where one is named. Start it with 'proctor-admin up'.
+    mounted on; and so has the database that DATABASE_URL names, where one is named. What fails leaves both as they
+    were; after one that was killed, the next begins anew. Start it with 'proctor-admin up'.
     """
     directory = data.absolute() if data else data_directory()
     with sentences("Nothing was restored."):
         found, manifest, files = read_whole(folder.absolute())
         erased = erased_in(folder.absolute()) or erased_in(found.parent)
         _require_known(manifest)
-        _require_empty(directory, manifest, found)
-        embedded = "DATABASE_URL" not in os.environ
-        # Beside a database of its own there are volumes alone: a container may write nothing else.
-        prepare(directory) if embedded else make_directory(directory, 0o700)
-        with _whole_or_nothing(directory):
-            _put_files(files, directory, keys=embedded)
-            settings = _settings(directory, manifest)
-            told = _in_bucket(settings, manifest)
-            with running(settings):
-                told += _put_database(Database(settings.database_url, directory), found / DUMP, manifest)
-                told += _settled(Database(settings.database_url, directory), settings, erased)
+        with _filling(directory, manifest, found):
+            told = _filled(directory, found, manifest, files, erased)
     for line in told:
         say(line)
     start = f"proctor-admin up --data {shlex.quote(str(directory))}"
@@ -73,6 +66,52 @@ def restore(
             f"This backup holds no keys: put the installation's secret key into {directory / _OWN} first.",
             err=True,
         )
+
+
+@contextmanager
+def _filling(directory: Path, manifest: BackupManifest, found: Path) -> Iterator[None]:
+    """The block fills the directory and the database, and leaves nothing in them if it raises.
+
+    Raises:
+        SetupError: they hold something that no restore left there, or another restore fills them.
+    """
+    if "DATABASE_URL" not in os.environ:
+        _say_taken_back(directory, take_back(directory))
+        _require_empty(directory)
+        with into_directory(directory):
+            yield
+        return
+    # Beside a database of its own there are volumes alone: a container may write nothing else.
+    make_directory(directory, 0o700)
+    settings = _settings(directory, manifest)
+    own = OwnDatabase(settings.database_url, directory)
+    _say_taken_back(directory, own.take_back())
+    _require_empty(directory)
+    _require_empty_database(settings, manifest, found)
+    with own.filling():
+        yield
+
+
+def _say_taken_back(directory: Path, was: bool) -> None:
+    if was:
+        say(f"A restore into {directory} was broken off before: what it left is removed, and it begins anew.")
+
+
+def _filled(
+    directory: Path, found: Path, manifest: BackupManifest, files: BackupFiles, erased: list[str]
+) -> list[str]:
+    """Puts everything into the directory and the database, and compares it; what is said of that."""
+    embedded = "DATABASE_URL" not in os.environ
+    _put_files(files, directory, keys=embedded)
+    settings = _settings(directory, manifest)
+    told = _in_bucket(settings, manifest)
+    with running(settings):
+        database = Database(settings.database_url, directory)
+        told += _put_database(database, found / DUMP, manifest)
+        told += _settled(database, settings, erased)
+    if embedded and manifest.bucket is not None:
+        note_bucket(directory)
+    return told
 
 
 def _require_known(manifest: BackupManifest) -> None:
@@ -85,16 +124,18 @@ def _require_known(manifest: BackupManifest) -> None:
         ) from None
 
 
-def _require_empty(directory: Path, manifest: BackupManifest, found: Path) -> None:
-    if there := _held(directory):
+def _require_empty(directory: Path) -> None:
+    """A directory with nothing in it but folders with nothing in them."""
+    held = (path for path in entries(directory) if not path.is_dir() or path.is_symlink() or entries(path))
+    if there := sorted(path.name for path in held):
         listed = ", ".join(there[:5])
         raise SetupError(
             f"{directory} holds {listed} already. Restore into a directory that is new or empty."
         )
-    if "DATABASE_URL" not in os.environ:
-        return
-    settings = _settings(directory, manifest)
-    with Database(settings.database_url, directory).work() as session:
+
+
+def _require_empty_database(settings: Settings, manifest: BackupManifest, found: Path) -> None:
+    with Database(settings.database_url, settings.data).work() as session:
         if not is_empty(session):
             raise SetupError(
                 "The database that DATABASE_URL names has tables already. Restore into an empty one."
@@ -102,19 +143,6 @@ def _require_empty(directory: Path, manifest: BackupManifest, found: Path) -> No
     if manifest.receipt_key != public_key(settings):
         detail = f"which is in {found / _OWN}" if manifest.keys else "which it does not hold"
         raise SetupError(f"PROCTOR_SECRET_KEY is not the key of this backup, {detail}.")
-
-
-def _held(directory: Path) -> list[str]:
-    """What a directory holds but for folders with nothing in them."""
-    return sorted(
-        path.name for path in _entries(directory) if not path.is_dir() or path.is_symlink() or _entries(path)
-    )
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Without what every disk has at its top."""
-    found = folder.iterdir() if folder.is_dir() else ()
-    return [path for path in found if path.name != "lost+found"]
 
 
 def _settings(directory: Path, manifest: BackupManifest) -> Settings:
@@ -126,17 +154,6 @@ def _settings(directory: Path, manifest: BackupManifest) -> Settings:
     return Settings.model_validate(
         {"data": directory, "secret_key": SecretStr(key), "DATABASE_URL": Postgres(directory).url()}
     )
-
-
-@contextmanager
-def _whole_or_nothing(directory: Path) -> Iterator[None]:
-    """What was put into the directory goes again if the block raises."""
-    try:
-        yield
-    except BaseException:
-        for path in _entries(directory):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        raise
 
 
 def _put_files(files: BackupFiles, target: Path, *, keys: bool) -> None:
@@ -170,7 +187,7 @@ def _put_database(database: Database, dump: Path, manifest: BackupManifest) -> l
         if other := differing(contents(session), manifest.tables):
             raise SetupError(f"What was restored is not what the backup holds: {', '.join(other)} differ.")
     told = [f"Identical with the backup of {manifest.made_at:%Y-%m-%d %H:%M} UTC: {manifest.said}"]
-    migrate(database.url)
+    migrate(database.url, restoring=True)
     with database.work() as session:
         sealed = str(head(session))
         boards = board_digests(session)

@@ -25,7 +25,9 @@ _COLOURS = {
     **dict.fromkeys(
         ("unfit", "rejected", "token revoked", "token replaced", "after the phase closes", "error"), "red"
     ),
-    **dict.fromkeys(("draining", "drained", "gone", "cancelled", "warning", "staged"), "yellow"),
+    **dict.fromkeys(
+        ("draining", "drained", "being examined", "gone", "cancelled", "warning", "staged"), "yellow"
+    ),
     "errored": "magenta",
     "running": "cyan",
 }

@@ -9,6 +9,7 @@ import typer
 
 from evaluator.terminal import Console
 from server.settings import checked_url
+from worker.admin._restoring import unfinished
 from worker.admin.bucket_told import REMEDY, note_bucket, untold
 from worker.admin.platform import Platform, SecretKey, WorkerToken, services
 from worker.admin.secret_key import check_secret_key
@@ -97,6 +98,8 @@ def serve(
     While it is up, the file `address` in the data directory holds the server's address.
     Raises `SetupError` or `ServiceError` where it does not come up; what had started is stopped then.
     """
+    if (said := unfinished(platform.data)) is not None:
+        raise SetupError(said)
     prepare(platform.data)
     _require_alone(platform)
     if (said := untold(platform.data)) is not None:

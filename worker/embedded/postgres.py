@@ -107,7 +107,7 @@ class Postgres:
             require_passage(account, self.data)
             home = binaries.postgres_home(self.data, account)
             _private_directory(self.socket_directory, account)
-            self._end_orphan()
+            self.end_orphan()
             if not self.cluster.is_dir():
                 self._initialise(home, account)
             self._require_major(home)
@@ -150,7 +150,7 @@ class Postgres:
             ) from error
         self._lock = handle
 
-    def _end_orphan(self) -> None:
+    def end_orphan(self) -> None:
         """Stop a server that a killed supervisor left behind, and forget a pid that is somebody else's now.
 
         The pid file of a dead server stays: PostgreSQL checks through it that no old backend is left.

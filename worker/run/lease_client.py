@@ -67,7 +67,7 @@ class LeaseClient:
         self._runs_on = config.runs_on
         self._offer = offer_of(config, slot, self._gpu)
         self._draining: str | None = None
-        self._too_small: str | None = None
+        self._unfitting: str | None = None
         token = config.worker_token
         self.bearer = Bearer(token.get_secret_value() if token else None, config.worker_token_file)
         self._http = PatientClient(
@@ -97,7 +97,7 @@ class LeaseClient:
             raise _not_now(response)
         response.raise_for_status()
         self._note_draining(response.headers.get(DRAINING))
-        self._note_too_small(response.headers.get(TOO_SMALL))
+        self._note_unfitting(response.headers.get(TOO_SMALL))
         return None if response.status_code == 204 else Lease.model_validate_json(response.content)
 
     def wake_up(self, mark: str | None, seconds: float) -> str:
@@ -117,11 +117,11 @@ class LeaseClient:
             self._draining = why
             _log.warning("slot_drains", why=in_line(why[:500])) if why else _log.info("slot_resumed")
 
-    def _note_too_small(self, why: str | None) -> None:
-        """Says once in the log that what waits needs a larger slot, and again where it needs something else."""
-        if why is not None and why != self._too_small:
-            self._too_small = why
-            _log.warning("slot_too_small", why=in_line(why[:500]))
+    def _note_unfitting(self, why: str | None) -> None:
+        """Says once in the log that what waits fits no slot, and again where it needs something else."""
+        if why is not None and why != self._unfitting:
+            self._unfitting = why
+            _log.warning("cases_fit_no_slot", why=in_line(why[:500]))
 
     def look_at_gpu(self) -> None:
         """Has the driver asked anew for what offers and receipts say of the slot's GPU: it answers again."""
@@ -135,8 +135,15 @@ class LeaseClient:
 
     def report(self, unfit: str | None) -> None:
         """Says why this slot takes no work, or with None that it does; a server that cannot note it is older."""
+        self._say_of_slot({"unfit": unfit})
+
+    def report_examining(self) -> None:
+        """Says that this slot takes no work yet, for its host is being examined; `report` says when that has ended."""
+        self._say_of_slot({"unfit": None, "examining": True})
+
+    def _say_of_slot(self, said: Mapping[str, Any]) -> None:
         name = quote(self._offer.name, safe="")
-        response = self._http.put(f"/slots/{name}", json=_json(SlotState(unfit=unfit)))
+        response = self._http.put(f"/slots/{name}", json=_json(SlotState.model_validate(said)))
         if response.status_code not in (404, 405):
             response.raise_for_status()
 

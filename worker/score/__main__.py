@@ -1,6 +1,8 @@
 """`python -m worker.score --name score-1`: one score worker."""
 
 import os
+import warnings
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,13 +22,20 @@ def main(
             envvar="PROCTOR_SCORES_CHALLENGES",
         ),
     ] = None,
+    alive: Annotated[
+        Path | None,
+        typer.Option(help="Touch this file every five seconds while it works, for a health check."),
+    ] = None,
 ) -> None:
     """Starts a score worker: checks uploads, scores evaluations, puts expired leases back.
 
     Set DATABASE_URL, REDIS_URL, PROCTOR_DATA and PROCTOR_SECRET_KEY. Never run it where containers run.
     """
     os.environ["PROCTOR_SCORES_CHALLENGES"] = challenges or ""
+    from celery.platforms import SecurityWarning
+
     from worker.score import tasks  # reads REDIS_URL
+    from worker.score.alive import show_life
 
     os.environ[tasks.NAME] = name
     try:
@@ -42,7 +51,12 @@ def main(
 
     options = ["--loglevel=INFO", "--without-gossip", "--without-mingle", f"--concurrency={tasks.threads()}"]
     queues = f"--queues={SCORE_QUEUE},{SCORES_QUEUE}"
-    tasks.app.worker_main(["worker", "--pool=threads", *options, f"--hostname={name}@%h", queues])
+    if alive is not None:
+        show_life(tasks.app, alive)
+    # As root it says that pickled messages would be dangerous; ours are JSON alone.
+    warnings.simplefilter("ignore", SecurityWarning)
+    # Its banner is drawn for a terminal, and our own first line says more.
+    tasks.app.worker_main(["--quiet", "worker", "--pool=threads", *options, f"--hostname={name}@%h", queues])
 
 
 def _setting(field: tuple[int | str, ...]) -> str:

@@ -14,8 +14,9 @@ from server.database import SessionFactory, unit_of_work
 from server.disk import Share, no_room
 from server.errors import Conflict, StorageFull
 from server.registry import layout, sharing, takes
-from server.registry.remote import RegistryAway, RegistryLies, Remote
-from server.registry.service import Pushed, note
+from server.registry.left import is_left, pushes_in, remove_left
+from server.registry.remote import RegistryAway, RegistryLies, Remote, WrongSize
+from server.registry.service import note
 from server.settings import Settings
 from server.teams.models import Team
 from server.uploads.files import open_locked, upload_path
@@ -27,7 +28,6 @@ from server.wakeups import wake_checkers
 from worker.score.leases import kept
 
 _RENEW_EVERY = 120.0
-_MOST_LOOKED_AT = 1000  # names and tags of one team in one search
 _AWAY = (
     "The registry could not give this image at present: {}. That is not your image's fault. It is fetched again in a "
     "minute, without you, for a day."
@@ -35,6 +35,10 @@ _AWAY = (
 _LIES = (
     "The registry did not give what was pushed: {}. That is not your image's fault. Push the image again, and tell the "
     "organizers if it stays."
+)
+_WRONG_SIZE = (
+    "The manifest that was pushed says that {}. What builds images writes no such thing: push the image with Docker, "
+    "Podman or skopeo."
 )
 
 Ask = Callable[[Settings], Remote]
@@ -64,18 +68,24 @@ def take_pushed(sessions: SessionFactory, settings: Settings, *, ask: Ask = Remo
 
 
 def find_pushed(sessions: SessionFactory, settings: Settings) -> int:
-    """Looks through the registry for pushes of which no notification came; returns how many of them are taken up."""
+    """Looks through the registry for pushes of which no notification came; returns how many of them are taken up.
+
+    What is not needed there any more, such as what ran out, is taken out of it.
+    """
     if settings.registry_url is None:
         return 0
-    found = 0
+    found, gone, left = 0, 0, set()
     try:
         with Remote(settings) as remote:
-            for repository, tag, digest in remote.tagged(most=_MOST_LOOKED_AT):
-                pushed = Pushed.of(repository, tag, digest)
+            for pushed in pushes_in(remote):
                 with unit_of_work(sessions) as session:
-                    found += pushed is not None and note(session, pushed, found=True) is not None
+                    found += note(session, pushed, found=True) is not None
+                    left |= {pushed} if is_left(session, pushed) else set()
+            gone = remove_left(sessions, remote, left)
     except (RegistryAway, OSError, ValueError) as error:
         _log.error("registry_not_searched", why=str(error))
+    if left:
+        _log.info("pushes_removed", count=gone, left=len(left))
     if found:
         _log.warning("pushes_found", count=found)
         wake_checkers(settings.redis_url)
@@ -98,6 +108,9 @@ def _take(sessions: SessionFactory, settings: Settings, upload: Upload, ask: Ask
         wake_checkers(settings.redis_url)
     except layout.NotTaken as error:
         _refuse(sessions, settings, upload, error.code, error.sentence)
+        _forget(sessions, settings, upload)
+    except WrongSize as error:
+        _refuse(sessions, settings, upload, "config_invalid", _WRONG_SIZE.format(error))
         _forget(sessions, settings, upload)
     except RegistryLies as error:
         log.error("registry_lies", why=str(error))
