@@ -142,7 +142,7 @@ class OwnDatabase:
             connection.execute(_END_LEFT)
             row = connection.execute(_of_mark("SELECT directory FROM {}")).fetchone()
             if row == (str(self._directory),):
-                for tree in TREES:
+                for tree in TREES[:-1]:  # keys are not restored beside a database of one's own
                     empty(self._directory / tree)
             self._empty(connection)
         return True
