@@ -28,7 +28,7 @@ def _named(name: str) -> str:
 
 
 def _absent(value: object) -> bool:
-    return value is None
+    return value is None or value is False
 
 
 def _set(limits: Limits) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class SlotState(_Said):
     """
 
     unfit: Annotated[str, Cleaned(1000, least=1)] | None
-    examining: bool = False
+    examining: Annotated[StrictBool, Field(exclude_if=_absent)] = False
 
 
 class HeldLease(_Said):

@@ -24,6 +24,7 @@ from server.audit.service import seal
 from server.database import unit_of_work
 from server.evaluations.models import CaseRun
 from server.evaluations.receipt_keys import require_own_key
+from server.recovery.unfinished import RESTORE_LOCK
 from server.settings import Settings
 from tests.server.conftest import Person, Tus, serving
 from tests.server.lab import Entrant, Json, Lab
@@ -185,14 +186,19 @@ def test_nothing_is_restored_over_anything_nor_from_what_was_touched(
     assert (refused.exit_code, "made by a newer version" in words(refused)) == (1, True)
 
 
+def connected(url: str, name: str = "tests") -> psycopg.Connection:
+    """A connection of a program with this name."""
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(address, application_name=name)
+
+
 def things_in(url: str) -> set[str]:
     """The tables and functions of a database."""
-    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     query = (
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
         "UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
     )
-    with psycopg.connect(address) as connection:
+    with connected(url) as connection:
         return {name for (name,) in connection.execute(query)}
 
 
@@ -258,7 +264,15 @@ def test_after_a_restore_that_was_killed_nothing_works_on_the_database_until_one
     killed_when_loaded(tmp_path / "backups", tmp_path / "new", url)
     saved = command("backup", tmp_path / "more")
     assert (saved.exit_code, "has not ended" in words(saved)) == (1, True)
-    again = elsewhere(tmp_path / "backups", url)
-    assert again.exit_code == 0, again.output
-    assert "was broken off before" in words(again)
+    with connected(url) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [RESTORE_LOCK])
+        twice = elsewhere(tmp_path / "backups", url)
+    assert (twice.exit_code, "is under way" in words(twice)) == (1, True)
+    with connected(url, "pg_restore") as loads:  # as one that goes on when what began it is killed
+        loads.execute("LOCK TABLE users")
+        again = elsewhere(tmp_path / "backups", url)
+        assert again.exit_code == 0, again.output
+        assert "was broken off before" in words(again)
+        with pytest.raises(psycopg.OperationalError):
+            loads.execute("SELECT 1")
     migrate(url)

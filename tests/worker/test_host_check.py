@@ -38,7 +38,7 @@ class _Server(http.server.BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         said = json.loads(body)
-        if said["examining"]:
+        if said.get("examining"):
             self.examined.append(self.path)
         else:
             self.told.append((self.path, said["unfit"]))

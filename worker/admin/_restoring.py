@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-from server.recovery.unfinished import RESTORING
+from server.recovery.unfinished import RESTORE_LOCK, RESTORING
 from worker.admin._backup_files import TREES
 from worker.embedded.account import SetupError
 from worker.embedded.data import prepare
@@ -23,7 +23,6 @@ from worker.embedded.postgres import Postgres
 from worker.embedded.process import ServiceError
 
 _FILE = "restore.unfinished"
-_LOCK = 0x726573746F7265  # any number: all who restore into a database ask for the same
 _NOTE = "A restore that has not ended fills this directory. 'proctor-admin restore' begins it anew.\n"
 _TWICE = "Another restore into {} is under way. Let it end first."
 _THINGS = """
@@ -143,7 +142,7 @@ class OwnDatabase:
             connection.execute(_END_LEFT)
             row = connection.execute(_of_mark("SELECT directory FROM {}")).fetchone()
             if row == (str(self._directory),):
-                for tree in TREES:
+                for tree in TREES[:-1]:  # keys are not restored beside a database of one's own
                     empty(self._directory / tree)
             self._empty(connection)
         return True
@@ -158,7 +157,7 @@ class OwnDatabase:
                 f"The database does not answer: {self._url.render_as_string()}\n{error}"
             ) from None
         with connection:
-            if connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+            if connection.execute("SELECT pg_try_advisory_lock(%s)", [RESTORE_LOCK]).fetchone() != (True,):
                 raise SetupError(_TWICE.format(self._url.render_as_string()))
             yield connection
 
