@@ -34,8 +34,8 @@ Array = NDArray[np.float64]
 
 
 def main(
-    count: Annotated[int, typer.Option("--cases", help="Hidden cases per seed.")] = 100,
-    masks: Annotated[int, typer.Option(help="Of them, how many masks.")] = 15,
+    count: Annotated[int, typer.Option("--cases", min=2, help="Hidden cases per seed.")] = 100,
+    masks: Annotated[int, typer.Option(min=2, help="Hidden masks per task and seed.")] = 15,
     seed: Annotated[list[int] | None, typer.Option(help="Seed of the hidden cases; may be repeated.")] = None,
 ) -> None:
     """Measure the ceiling of tasks 2, 3 and 4."""
