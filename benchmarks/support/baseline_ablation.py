@@ -7,10 +7,10 @@ with each arm's features, on hidden cases of institutions that none of them has 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -29,10 +29,12 @@ from baseline_model.tissue import tissue_maps
 from baseline_model.train import pretrained
 from baseline_model.volumes import HEAD, Scan, head_centre, normalise, onto_grid
 from benchmarks.support.baseline_quality import scans_of, split_probe
-from benchmarks.support.evaluated import Evaluated, of_dataset
+from benchmarks.support.evaluated import Evaluated, dataset_difference, of_dataset
 from demo.brains import BrainCase, make_case
 
 Parts = Mapping[str, NDArray[np.float64]]
+Hidden = Mapping[int, tuple[Parts, list[BrainCase]]]
+METRICS = {"task1": "auroc", "task3": "mae", "task5": "auroc", "task6": "ovr_auroc"}
 TRUNKS = ("random trunk", "pretrained trunk")
 ARMS: dict[str, Callable[[Parts], Parts]] = {
     "tissue": lambda parts: {"tissue": parts["tissue"]},
@@ -43,6 +45,14 @@ ARMS: dict[str, Callable[[Parts], Parts]] = {
     },
     "intensities": lambda parts: {"intensities": parts["intensities"]},
 }
+
+
+PAIRS = (
+    ("pretrained trunk", "random trunk"),
+    ("tissue, pretrained trunk", "tissue"),
+    ("tissue, pretrained trunk", "tissue, random trunk"),
+)
+"""Arms whose answers to the same cases are compared."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,21 @@ class ArmResult:
     hidden: Evaluated
     chosen: str = ""
     promised: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class ArmDifference:
+    """How much more `one` has of a metric than `other` on the same hidden cases, the mean over their seeds."""
+
+    task: str
+    one: str
+    other: str
+    metric: str
+    hidden: Evaluated
+
+
+Answered = tuple[NDArray[Any], NDArray[np.float64]]
+"""The truth of a set of hidden cases and an arm's answers to them."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +130,22 @@ def main(
 ) -> None:
     """Compare the arms on tasks 1, 3, 5 and 6."""
     torch.set_num_threads(1)
-    lab, results = _lab(data, run), []
+    lab, results = _lab(data, run), list[ArmResult | ArmDifference]()
     for name in task or ("task1", "task3", "task5", "task6"):
-        for result in _compared(lab, name, seed or [11, 12, 13], cases):
-            results.append(result)
+        found, differences = _compared(lab, name, seed or [11, 12, 13], cases)
+        for result in found:
             row = f"{name} seed {result.seed} {result.arm:<24} {result.metric} {result.hidden}"
             print(row, f"| {result.chosen} {_list(result.promised)}", flush=True)
-            if json_file is not None:
-                json_file.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n")
+        print_differences(differences)
+        results += [*found, *differences]
+        if json_file is not None:
+            json_file.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n")
+
+
+def print_differences(differences: Sequence[ArmDifference]) -> None:
+    """A line each."""
+    for found in differences:
+        print(f"{found.task} {found.one} minus {found.other}: {found.metric} {found.hidden}", flush=True)
 
 
 def _list(values: tuple[float, ...]) -> str:
@@ -133,41 +166,48 @@ def _lab(data: Path, run: Path) -> Lab:
     return Lab(data, read_config(), trunks, norms)
 
 
-def _compared(lab: Lab, task: str, seeds: list[int], cases: int) -> list[ArmResult]:
+def _compared(
+    lab: Lab, task: str, seeds: list[int], cases: int
+) -> tuple[list[ArmResult], list[ArmDifference]]:
     hidden = {seed: _hidden(lab, task, seed, cases) for seed in seeds}
-    if task == "task6":
-        return [_probed(arm, seed, *hidden[seed]) for seed in seeds for arm in ARMS]
+    answers: dict[str, list[Answered]] = {arm: [] for arm in ARMS}
+    results = list((_probed if task == "task6" else _headed)(lab, task, hidden, answers))
+    metric = results[-1].metric
+    return results, [
+        ArmDifference(task, one, other, metric, _difference(metric, answers[one], answers[other]))
+        for one, other in PAIRS
+    ]
+
+
+def _headed(
+    lab: Lab, task: str, hidden: Hidden, answers: Mapping[str, list[Answered]]
+) -> Iterator[ArmResult]:
     number = int(task[-1])
-    labelled = _labelled(lab, number)
-    results = [_without_scan(task, labelled, seed, _truth(hidden[seed][1])) for seed in seeds]
+    labelled, metric = _labelled(lab, number), METRICS[task]
+    for seed, (_, known) in hidden.items():
+        mean = np.full(len(known), labelled.wanted.mean())
+        value = of_dataset(metric, _truth(known), mean, classes=labelled.classes)
+        yield ArmResult(task, "the mean of the labels", seed, len(known), metric, value)
     for arm, pick in ARMS.items():
         own = LabelledRows(pick(labelled.parts), labelled.wanted, labelled.subjects, labelled.classes)
         settings = lab.config.heads
         chosen = choose(own, folds=settings.folds, repeats=settings.repeats, seed=lab.config.seed)
         for seed, (parts, known) in hidden.items():
             rows = torch.from_numpy(np.hstack(list(pick(parts).values()))).float()
-            value = _value(number, _truth(known), chosen.head(rows).double().numpy())
-            metric = "AUROC" if number in CLASSES else "MAE"
-            results.append(ArmResult(task, arm, seed, cases, metric, value, chosen.chosen, chosen.estimates))
-    return results
+            found = chosen.head(rows).double().numpy()
+            answers[arm].append((_truth(known), found if own.classes else found.clip(0, 110)))
+            value = of_dataset(metric, *answers[arm][-1], classes=own.classes)
+            yield ArmResult(task, arm, seed, len(known), metric, value, chosen.chosen, chosen.estimates)
 
 
-def _without_scan(task: str, labelled: LabelledRows, seed: int, truth: NDArray[np.float64]) -> ArmResult:
-    """What needs no scan: one answer for everybody, the mean of the labelled cases."""
-    number = int(task[-1])
-    value = _value(number, truth, np.full(len(truth), labelled.wanted.mean()))
-    metric = "AUROC" if number in CLASSES else "MAE"
-    return ArmResult(task, "the mean of the labels", seed, len(truth), metric, value)
+def _difference(metric: str, one: list[Answered], other: list[Answered]) -> Evaluated:
+    sets = [(truth, first, second) for (truth, first), (_, second) in zip(one, other, strict=True)]
+    return dataset_difference(metric, sets, classes=metric != "mae")
 
 
-def _value(number: int, truth: NDArray[np.float64], answers: NDArray[np.float64]) -> Evaluated:
-    if number in CLASSES:
-        return of_dataset("auroc", truth.astype(np.int64), answers, classes=True)
-    return of_dataset("mae", truth, np.clip(answers, 0, 110), classes=False)
-
-
-def _truth(known: list[BrainCase]) -> NDArray[np.float64]:
-    return np.array([float(str(case.label)) for case in known])
+def _truth(known: list[BrainCase]) -> NDArray[Any]:
+    labels = [float(str(case.label)) for case in known]
+    return np.array(labels, dtype=np.int64 if set(labels) <= {0, 1} else np.float64)
 
 
 def _labelled(lab: Lab, number: int) -> LabelledRows:
@@ -195,11 +235,15 @@ def _intensities(scans: Mapping[str, Scan]) -> NDArray[np.float64]:
     return functional.avg_pool3d(volumes[None], 8)[0].flatten().double().numpy()
 
 
-def _probed(arm: str, seed: int, parts: Parts, known: list[BrainCase]) -> ArmResult:
-    vectors = np.hstack(list(ARMS[arm](parts).values())).astype(np.float32)
-    truth, scores = split_probe(vectors, known)
-    value = of_dataset("ovr_auroc", truth, scores, classes=True)
-    return ArmResult("task6", arm, seed, len(truth), "OvR AUROC of the probe", value)
+def _probed(
+    lab: Lab, task: str, hidden: Hidden, answers: Mapping[str, list[Answered]]
+) -> Iterator[ArmResult]:
+    for seed, (parts, known) in hidden.items():
+        for arm, pick in ARMS.items():
+            vectors = np.hstack(list(pick(parts).values())).astype(np.float32)
+            answers[arm].append(split_probe(vectors, known))
+            value = of_dataset(METRICS[task], *answers[arm][-1], classes=True)
+            yield ArmResult(task, arm, seed, len(answers[arm][-1][0]), METRICS[task], value)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ trunk, of a random one, or of none; beside logistic regression on the intensitie
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -34,9 +34,9 @@ from baseline_model.segmentation import (
 )
 from baseline_model.train import pretrained
 from baseline_model.volumes import Scan
-from benchmarks.support.baseline_ablation import ArmResult
+from benchmarks.support.baseline_ablation import ArmDifference, ArmResult, print_differences
 from benchmarks.support.baseline_quality import scans_of
-from benchmarks.support.evaluated import of_cases
+from benchmarks.support.evaluated import case_difference, of_cases
 from demo.brains import make_case
 from evaluator.metrics.overlap import dice
 
@@ -65,15 +65,28 @@ def main(
 ) -> None:
     """Compare the arms on tasks 2 and 4."""
     torch.set_num_threads(1)
-    results: list[ArmResult] = []
+    results: list[ArmResult | ArmDifference] = []
     for name in task or TASKS:
         arms = {one: _made(one, TASKS[name], data, run, read_config()) for one in arm or ARMS}
+        found: dict[str, list[NDArray[np.float64]]] = {one: [] for one in arms}
         for number in seed or [11, 12, 13]:
             for one, values in _overlaps(arms, name, number, cases).items():
-                results.append(ArmResult(name, one, number, cases, "mean DSC", of_cases("dice", values)))
-                print(f"{name} seed {number} {one:<24} mean DSC {results[-1].hidden}", flush=True)
-            if json_file is not None:
-                json_file.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n")
+                found[one].append(values)
+                result = ArmResult(name, one, number, cases, "mean DSC", of_cases("dice", values))
+                print(f"{name} seed {number} {one:<24} mean DSC {result.hidden}", flush=True)
+                results.append(result)
+        differences = list(_differences(name, {one: np.concatenate(some) for one, some in found.items()}))
+        print_differences(differences)
+        results += differences
+        if json_file is not None:
+            json_file.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n")
+
+
+def _differences(task: str, found: Mapping[str, NDArray[np.float64]]) -> Iterator[ArmDifference]:
+    for other in ("random trunk", "voxels alone"):
+        if other in found and "pretrained trunk" in found:
+            value = case_difference(found["pretrained trunk"], found[other])
+            yield ArmDifference(task, "pretrained trunk", other, "mean DSC", value)
 
 
 def _made(arm: str, task: MaskTask, data: Path, run: Path, config: TrainConfig) -> Segmenter:

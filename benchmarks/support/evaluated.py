@@ -1,5 +1,6 @@
 """Values with the intervals that the platform's own evaluator gives them, of answers that lie in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,10 +58,44 @@ def of_cases(metric: str, values: Array) -> Evaluated:
     return _evaluated(value, bounds.low, bounds.high)
 
 
-def _sample(classes: Array) -> Sample:
+def dataset_difference(
+    metric: str, sets: Sequence[tuple[Array, Array, Array]], *, classes: bool
+) -> Evaluated:
+    """How much more one arm has of a metric than another on the same cases, the mean over sets of cases.
+
+    Args:
+        metric: its name in a challenge file.
+        sets: truth, scores of the one and scores of the other; cases are drawn within each, for both arms the same.
+        classes: see `of_dataset`.
+    """
+    plugin = lookup(metric)
+    assert isinstance(plugin, DatasetMetric)
+    parameters, values, drawn = plugin.parse({}), [], []
+    for number, (truth, *arms) in enumerate(sets):
+        counts = _sample(truth if classes else np.zeros(len(truth)), f"set {number}").counts
+        one, other = (DatasetData(truth, scores) for scores in arms)
+        values.append(plugin.score(one, parameters) - plugin.score(other, parameters))
+        drawn.append(
+            plugin.replicates(one, counts, parameters) - plugin.replicates(other, counts, parameters)
+        )
+    return _spread(float(np.mean(values)), np.mean(drawn, axis=0))
+
+
+def case_difference(one: Array, other: Array) -> Evaluated:
+    """How much larger values of cases `one` [n] are than `other` of the same cases, on average."""
+    apart = one - other
+    return _spread(float(apart.mean()), _sample(np.zeros(len(apart))).counts @ apart / len(apart))
+
+
+def _spread(value: float, drawn: Array) -> Evaluated:
+    low, high = np.quantile(drawn[np.isfinite(drawn)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Evaluated(value, float(low), float(high))
+
+
+def _sample(classes: Array, digest: str = "in memory") -> Sample:
     own = np.arange(len(classes), dtype=np.intp)
     numbers = np.unique(classes, return_inverse=True)[1].astype(np.intp)
-    counts = draw_counts(own.tolist(), numbers.tolist(), resamples=RESAMPLES, digest="in memory")
+    counts = draw_counts(own.tolist(), numbers.tolist(), resamples=RESAMPLES, digest=digest)
     return Sample(counts, own, LEVEL, own, numbers)
 
 
