@@ -122,6 +122,8 @@ def _wrong_path(path: str) -> str | None:
     place = shown(path)
     if not is_text(path):
         return f"The label {PATH_LABEL} is {place}, which is no text."
+    if not path.isprintable():  # a page that shows it must read as it is written
+        return f"The label {PATH_LABEL} is {place}, with a character that nobody sees."
     if len(path.encode("utf-8", "surrogateescape")) > _LONGEST_PATH:
         return f"The label {PATH_LABEL} is longer than any path."
     if not path.startswith("/"):

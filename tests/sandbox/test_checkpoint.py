@@ -147,6 +147,8 @@ SENTENCES: dict[str, tuple[dict[str, Any], str]] = {
     "a path with NUL": (declared("/app/model.pt\0"), "is no text"),
     "half of a surrogate pair": (declared("/app/\ud800.pt"), "is no text"),
     "a byte that is no UTF-8": (declared("/app/\udc80.pt"), "is no text"),
+    "a path that turns what follows round": (declared("/app/\u202etp.ledom"), "that nobody sees"),
+    "a path of two lines": (declared("/app/model.pt\n/x"), "that nobody sees"),
     "a path that is too long": (declared("/" + "a" * 5000), "longer than any path"),
     "a second checkpoint": (declared() | {f"{PATH}.2": "/app/b.pt"}, "one checkpoint"),
     "the same label in capitals": (declared() | {PATH.upper(): "/app/b.pt"}, "one checkpoint"),
