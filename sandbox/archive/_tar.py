@@ -23,6 +23,7 @@ REGULAR, HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = (
     b"5",
     b"6",
 )
+GLOBAL = b"g"
 _WITHOUT_DATA = frozenset({HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO})
 _CHECKSUM, _SIZE, _MODE = (148, 156), (124, 136), (100, 108)
 _OTHERS = ((108, 116), (116, 124), (136, 148))  # owner, group and time
@@ -89,6 +90,8 @@ class Tar:
     def __iter__(self) -> Iterator[TarMember]:
         """Every member that is not an extended header; ends at the end-of-archive mark.
 
+        Of a layer global headers are among them, without data, for there are engines that make room for one.
+
         Raises:
             ArchiveInvalid: not_a_tar, truncated, damaged, too_many_members, unsupported_member.
         """
@@ -102,6 +105,8 @@ class Tar:
             member = self._parse(header)
             if member.kind in b"xgLK":
                 self._extend(member)
+                if member.kind == GLOBAL and not self._marked:
+                    yield replace(member, size=0)
                 continue
             member = _settled(self._extensions.apply(member))
             if member.size < 0:

@@ -17,7 +17,7 @@ from sandbox.archive._elf import head_of, program
 from sandbox.archive._entries import GONE, OPENED, PLAIN, Entry, Folder, Link
 from sandbox.archive._errors import BUILD_AGAIN, ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._gzip import CHUNK
-from sandbox.archive._tar import CHARACTER, DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, TarMember
+from sandbox.archive._tar import CHARACTER, DIRECTORY, GLOBAL, HARD_LINK, REGULAR, SYMBOLIC_LINK, TarMember
 
 LINKS: Final = 40
 """As many symbolic links as the kernel follows in one path."""
@@ -93,6 +93,9 @@ class Unpacked:
                 raise self._unpackable(member, "it stands in the place of the root directory")
             return  # whatever is called "." is passed over
         self._require_names(member, parts)
+        if member.kind == GLOBAL:
+            self._pass_over(member, parts)
+            return
         try:
             if parts[-1] == _OPAQUE:
                 self._empty(member, parts[:-1])
@@ -114,6 +117,11 @@ class Unpacked:
                 if self._walk(_parts(name), [self.root]) is None:
                     raise self._unpackable(name, "something else of the layer takes its place")
         self._folders = []
+
+    def _pass_over(self, member: TarMember, parts: list[str]) -> None:
+        """Nothing comes of a global header; Podman makes its folders, and removes what its name says, all the same."""
+        if len(parts) > 1 or parts[0].startswith(WHITEOUT) or parts[0] in self.root.entries:
+            raise self._refused(member, "some engines take a global header of that name for a file")
 
     def _require_names(self, member: TarMember, parts: list[str]) -> None:
         name = "/".join(parts)

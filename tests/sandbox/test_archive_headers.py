@@ -152,6 +152,28 @@ def test_a_folder_that_is_called_as_a_removal_is_refused() -> None:
     assert caught.value.code is ArchiveCode.LAYER_INVALID
 
 
+GLOBALS = {
+    "a removal": raw("app/.wh.model.pt", b"8 a=bcd\n", b"g"),
+    "a folder that is emptied": raw("app/.wh..wh..opq", b"8 a=bcd\n", b"g"),
+    "a removal of a folder": raw(".wh.app", b"8 a=bcd\n", b"g"),
+    "something below the file": raw("app/model.pt/x", b"8 a=bcd\n", b"g"),
+    "a folder of its layer": raw("app/model.pt", WEIGHTS) + raw("app", b"8 a=bcd\n", b"g"),
+}
+
+
+@pytest.mark.parametrize("layer", GLOBALS.values(), ids=GLOBALS)
+def test_a_global_header_with_the_name_of_a_file_is_refused(layer: bytes) -> None:
+    """Podman 4.3 removes what it names before it passes over it, and Docker 20.10 does not."""
+    with pytest.raises(ArchiveInvalid, match="take a global header of that name for a file") as caught:
+        found(declared(), MODEL, layer + END)
+    assert caught.value.code is ArchiveCode.LAYER_INVALID
+
+
+@pytest.mark.parametrize("name", ["pax_global_header", "././@PaxHeader"])
+def test_a_global_header_as_programs_write_it_is_passed_over(name: str) -> None:
+    assert found(declared(), raw(name, b"8 a=bcd\n", b"g") + raw("app/model.pt", WEIGHTS) + END).verified
+
+
 def test_a_root_that_hides_all_below_is_refused() -> None:
     """Docker's storage shows it all the same, a device of the host among it."""
     with pytest.raises(ArchiveInvalid, match="not every engine removes all") as caught:
