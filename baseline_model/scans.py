@@ -21,6 +21,7 @@ MOST_VOXELS = 1 << 28
 """Two and a half times the largest scan of the challenge; a damaged header may claim any number."""
 FINEST, COARSEST = 0.01, 100.0  # mm of a voxel that a scanner of people makes
 BLOCK = 1 << 22
+BEHIND = 1 << 26  # bytes that are read behind the voxels; a megabyte may unpack to a gigabyte of nothing
 
 nib.imageglobals.logger.setLevel(
     logging.CRITICAL
@@ -79,8 +80,7 @@ def read_scan(path: Path) -> tuple[Scan, Any]:
             with gzip.open(plain) if packed else plain as file:
                 image = _header(path, file)
                 data = _voxels(path, image)
-                while file.read(BLOCK):
-                    pass
+                _read_to_end(path, file)
     except FileNotFoundError:
         raise CannotAnswer(CaseFault.UNREADABLE, f"{path}: there is no such file") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
@@ -91,6 +91,15 @@ def read_scan(path: Path) -> tuple[Scan, Any]:
         ) from None
     _make_finite(path, data)
     return Scan(data, np.asarray(image.affine, dtype=np.float64)), image.header
+
+
+def _read_to_end(path: Path, file: Any) -> None:
+    """Compares a gzipped file's checksum, which stands at its end."""
+    left = BEHIND
+    while block := file.read(BLOCK):
+        left -= len(block)
+        if left < 0:
+            raise CannotAnswer(CaseFault.DAMAGED, f"{path}: goes on for long behind its voxels")
 
 
 def _header(path: Path, file: Any) -> Any:

@@ -55,6 +55,15 @@ def test_a_wrong_checksum_is_damage(tmp_path: Path) -> None:
     assert _fault(path) is CaseFault.DAMAGED
 
 
+def test_a_file_that_goes_on_for_long_behind_its_voxels_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = _saved(tmp_path / "scan.nii.gz")
+    path.write_bytes(path.read_bytes() + gzip.compress(bytes(2**20)))
+    read_scan(path)
+    path.write_bytes(path.read_bytes() + gzip.compress(bytes(2**20)) * 70)
+
+    assert _fault(path) is CaseFault.DAMAGED
+
+
 def test_volumes_that_show_nothing_or_lie_nowhere_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "scan.nii.gz"
     singular = np.diag([1.0, 1.0, 1.0, 1.0])
