@@ -21,7 +21,7 @@ MOST_VOXELS = 1 << 28
 """Two and a half times the largest scan of the challenge; a damaged header may claim any number."""
 FINEST, COARSEST = 0.01, 100.0  # mm of a voxel that a scanner of people makes
 BLOCK = 1 << 22
-BEHIND = 1 << 26  # bytes that are read behind the voxels; a megabyte may unpack to a gigabyte of nothing
+BEHIND = 1 << 26  # bytes that are read beside the voxels; a megabyte may unpack to a gigabyte of nothing
 
 nib.imageglobals.logger.setLevel(
     logging.CRITICAL
@@ -117,6 +117,7 @@ def _header(path: Path, file: Any) -> Any:
     )
     try:
         with np.errstate(all="ignore"):
+            _check_extensions(path, file, kind.header_class)
             image: Any = kind.from_stream(file)
     except nib.wrapstruct.WrapStructError:
         raise CannotAnswer(CaseFault.DAMAGED, f"{path}: the file ends before its header does") from None
@@ -131,6 +132,22 @@ def _header(path: Path, file: Any) -> Any:
     _check_shape(path, image.shape, image.get_data_dtype())
     _check_place(path, np.asarray(image.affine, dtype=np.float64))
     return image
+
+
+def _check_extensions(path: Path, file: Any, kind: Any) -> None:
+    """Refuses extensions of no length, or of too much: nibabel reads them whole, those of less than none to the end."""
+    block = file.read(kind.sizeof_hdr)
+    if len(block) == kind.sizeof_hdr:
+        header = kind(block, check=False)
+        left, taken = float(header["vox_offset"]) - len(file.read(4)) - len(block), 0
+        while (left >= 16 or left < 0) and len(start := file.read(8)) == 8:
+            size = int(np.frombuffer(start, np.dtype("i4").newbyteorder(header.endianness))[0])
+            taken += size
+            if size < 8 or taken > BEHIND:
+                raise CannotAnswer(CaseFault.FOREIGN, f"{path}: its header has an extension of {size} bytes")
+            file.seek(size - 8, 1)
+            left -= size
+    file.seek(0)
 
 
 def _check_shape(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
