@@ -21,6 +21,7 @@ MOST_VOXELS = 1 << 28
 """Two and a half times the largest scan of the challenge; a damaged header may claim any number."""
 FINEST, COARSEST = 0.01, 100.0  # mm of a voxel that a scanner of people makes
 BLOCK = 1 << 22
+BEHIND = 1 << 26  # bytes that are read beside the voxels; a megabyte may unpack to a gigabyte of nothing
 
 nib.imageglobals.logger.setLevel(
     logging.CRITICAL
@@ -79,8 +80,7 @@ def read_scan(path: Path) -> tuple[Scan, Any]:
             with gzip.open(plain) if packed else plain as file:
                 image = _header(path, file)
                 data = _voxels(path, image)
-                while file.read(BLOCK):
-                    pass
+                _read_to_end(path, file)
     except FileNotFoundError:
         raise CannotAnswer(CaseFault.UNREADABLE, f"{path}: there is no such file") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
@@ -91,6 +91,15 @@ def read_scan(path: Path) -> tuple[Scan, Any]:
         ) from None
     _make_finite(path, data)
     return Scan(data, np.asarray(image.affine, dtype=np.float64)), image.header
+
+
+def _read_to_end(path: Path, file: Any) -> None:
+    """Compares a gzipped file's checksum, which stands at its end."""
+    left = BEHIND
+    while block := file.read(BLOCK):
+        left -= len(block)
+        if left < 0:
+            raise CannotAnswer(CaseFault.DAMAGED, f"{path}: goes on for long behind its voxels")
 
 
 def _header(path: Path, file: Any) -> Any:
@@ -108,6 +117,7 @@ def _header(path: Path, file: Any) -> Any:
     )
     try:
         with np.errstate(all="ignore"):
+            _check_extensions(path, file, kind.header_class)
             image: Any = kind.from_stream(file)
     except nib.wrapstruct.WrapStructError:
         raise CannotAnswer(CaseFault.DAMAGED, f"{path}: the file ends before its header does") from None
@@ -122,6 +132,22 @@ def _header(path: Path, file: Any) -> Any:
     _check_shape(path, image.shape, image.get_data_dtype())
     _check_place(path, np.asarray(image.affine, dtype=np.float64))
     return image
+
+
+def _check_extensions(path: Path, file: Any, kind: Any) -> None:
+    """Refuses extensions of no length, or of too much: nibabel reads them whole, those of less than none to the end."""
+    block = file.read(kind.sizeof_hdr)
+    if len(block) == kind.sizeof_hdr:
+        header = kind(block, check=False)
+        left, taken = float(header["vox_offset"]) - len(file.read(4)) - len(block), 0
+        while (left >= 16 or left < 0) and len(start := file.read(8)) == 8:
+            size = int(np.frombuffer(start, np.dtype("i4").newbyteorder(header.endianness))[0])
+            taken += size
+            if size < 8 or taken > BEHIND:
+                raise CannotAnswer(CaseFault.FOREIGN, f"{path}: its header has an extension of {size} bytes")
+            file.seek(size - 8, 1)
+            left -= size
+    file.seek(0)
 
 
 def _check_shape(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

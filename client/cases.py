@@ -70,12 +70,13 @@ def _is_task(folder: Path) -> bool:
     return folder.is_dir() and re.fullmatch(r"Task_\d+|task\d+", folder.name) is not None
 
 
-def _folders(root: Path, depth: int) -> list[Path]:
-    folders = [root]
+def _folders(root: Path, depth: int, above: tuple[Path, ...] = ()) -> list[Path]:
+    """The folder and those in it; a link to one that it lies in is not followed, or a few would give millions."""
+    folders, above = [root], (*above, root.resolve())
     if depth:
         for child in sorted(root.iterdir()):
-            if child.is_dir():
-                folders += _folders(child, depth - 1)
+            if child.is_dir() and not (child.is_symlink() and child.resolve() in above):
+                folders += _folders(child, depth - 1, above)
     return folders
 
 

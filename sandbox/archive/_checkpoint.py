@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from contract.images import CheckpointState, DeclaredCheckpoint
 from sandbox.archive._elf import Executable
+from sandbox.archive._entries import Other
 from sandbox.archive._errors import shown
 from sandbox.archive._fields import is_text
 from sandbox.archive._stack import MOUNTED, Lookup, followed
-from sandbox.archive._unpacked import Allowance, Other
+from sandbox.archive._unpacked import Allowance
 
 PATH_LABEL: Final = "proctor.checkpoint.path"
 SHA256_LABEL: Final = "proctor.checkpoint.sha256"
@@ -22,6 +23,7 @@ _OURS = "proctor.checkpoint"
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _EMPTY = hashlib.sha256().digest()
 _HIDDEN = MOUNTED | {"tmp"}
+_OWN_FILES = frozenset({"etc/hostname", "etc/hosts", "etc/resolv.conf"})
 _LONGEST_PATH = 4095
 _BOTH = f"an image declares one checkpoint with the labels {PATH_LABEL} and {SHA256_LABEL}"
 
@@ -80,13 +82,15 @@ def found_in(look: Lookup, declared: CheckpointLabels | None, room: Allowance) -
         why = f"The image holds more files than are kept in mind, so {place} was not looked at."
         return _found(CheckpointState.UNCLEAR, declared, why)
     name = followed(look, declared.path, room.step)
+    if name is None and not room.enough:
+        why = f"Links lead on for so long that {place} was not found."
+        return _found(CheckpointState.UNCLEAR, declared, why)
     if name is None:
         return _found(
             CheckpointState.MISSING, declared, f"The image holds no file {place}, which it declares."
         )
-    if name.split("/")[0] in _HIDDEN:
-        why = f"{place} lies in /{name.split('/')[0]}, over which a container has another folder than the image's."
-        return _found(CheckpointState.UNCLEAR, declared, why)
+    if covered := _covered(name, place):
+        return _found(CheckpointState.UNCLEAR, declared, covered)
     entry = look(name)
     content = entry.sha256 if isinstance(entry, Executable | Other) else None
     if content is None:
@@ -106,10 +110,20 @@ def _found(state: CheckpointState, declared: CheckpointLabels, why: str | None) 
     return DeclaredCheckpoint(state=state, path=declared.path, sha256=declared.sha256, why=why)
 
 
+def _covered(name: str, place: str) -> str | None:
+    if name in _OWN_FILES:
+        return f"{place} is /{name}, over which a container has another file than the image's."
+    if (top := name.split("/")[0]) in _HIDDEN:
+        return f"{place} lies in /{top}, over which a container has another folder than the image's."
+    return None
+
+
 def _wrong_path(path: str) -> str | None:
     place = shown(path)
     if not is_text(path):
         return f"The label {PATH_LABEL} is {place}, which is no text."
+    if not path.isprintable():  # a page that shows it must read as it is written
+        return f"The label {PATH_LABEL} is {place}, with a character that nobody sees."
     if len(path.encode("utf-8", "surrogateescape")) > _LONGEST_PATH:
         return f"The label {PATH_LABEL} is longer than any path."
     if not path.startswith("/"):

@@ -12,6 +12,7 @@ _NUMBER = re.compile(rb"[+-]?[0-9]{1,19}")
 _TIME = re.compile(rb"[+-]?[0-9]{1,19}(\.[0-9]*)?")
 _LENGTH = re.compile(rb"([0-9]{1,8}) ")
 _ATTRIBUTE = b"SCHILY.xattr."
+_STORAGE = (b"trusted.overlay.", b"user.overlay.", b"user.fuseoverlayfs.")
 _MOST_ATTRIBUTES = 4000  # bytes: ext4 keeps all of a file in one block of 4 KiB
 _LONGEST_NAME = 255
 _CAPABILITIES = {(20, 0x02000000), (24, 0x03000000)}
@@ -44,12 +45,14 @@ def read_records(data: bytes, what: str, *, layer: bool) -> dict[str, str]:
             attributes += _attribute(key.removeprefix(_ATTRIBUTE), value, what)
         if attributes > _MOST_ATTRIBUTES:
             raise _too_much(what, f"a file with more than {_MOST_ATTRIBUTES:,} bytes of extended attributes")
-        if value:  # an empty one leaves what the header says
+        if value:
             _require_number(key, value)
-            if (name := key.decode("utf-8", "surrogateescape")) in _USED:
-                fields[name] = value.decode("utf-8", "surrogateescape")
+        if (name := key.decode("utf-8", "surrogateescape")) in _USED:  # the last counts
+            fields[name] = value.decode("utf-8", "surrogateescape")
         position = end
-    return fields
+    return {
+        name: value for name, value in fields.items() if value
+    }  # an empty one leaves what the header says
 
 
 def _require_number(key: bytes, value: bytes) -> None:
@@ -64,6 +67,9 @@ def _require_number(key: bytes, value: bytes) -> None:
 
 def _attribute(name: bytes, value: bytes, what: str) -> int:
     """How many bytes an extended attribute takes."""
+    if name.startswith(_STORAGE):
+        held = f"the extended attribute {shown(name.decode('latin-1'))}"
+        raise _too_much(what, held, "with which a host's storage hides and moves files")
     if len(name) > _LONGEST_NAME:
         raise _too_much(
             what, f"an extended attribute with a name of {len(name)} bytes, {shown(name.decode('latin-1'))}"
@@ -89,10 +95,9 @@ def _is_kept(name: bytes, value: bytes) -> bool:
     return bool(name)
 
 
-def _too_much(what: str, held: str) -> ArchiveInvalid:
+def _too_much(what: str, held: str, why: str = "which a host cannot keep") -> ArchiveInvalid:
     return ArchiveInvalid(
-        ArchiveCode.LAYER_INVALID,
-        f"{what} holds {held}, which a host cannot keep; leave it out and build the image again.",
+        ArchiveCode.LAYER_INVALID, f"{what} holds {held}, {why}; leave it out and build the image again."
     )
 
 

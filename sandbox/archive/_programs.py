@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from sandbox.archive._elf import Executable
+from sandbox.archive._entries import Entry
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._stack import MOUNTED, Lookup, Stack, followed
 from sandbox.archive._tar import Tar
-from sandbox.archive._unpacked import Allowance, Entry, Unpacked
+from sandbox.archive._unpacked import Allowance, Unpacked
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SCRIPTS = 4

@@ -25,6 +25,7 @@ _DESCRIPTOR = struct.Struct("<i?IIIqqqqqqq128s384s")
 _PARTITION = struct.Struct("<ii3s")
 _SUPERBLOCK = struct.Struct("<5I6H8Q")
 _MOST_DESCRIPTORS = 4096
+_MOST_DOCUMENTS = 32  # Apptainer writes one or two, and all may be the same megabyte
 _OBJECT_PARTITION, _OBJECT_JSON, _OBJECT_OCI = 0x4004, 0x4006, 0x400A
 _SQUASHFS, _ENCRYPTED = 1, 5
 _PRIMARY, _OVERLAY = 2, 4
@@ -98,13 +99,22 @@ def read_documents(source: BinaryIO, bounds: Bounds) -> Iterator[bytes]:
     """The JSON documents that the file has beside its file system, those of more than `bounds.config` bytes left out.
 
     Raises:
-        ArchiveInvalid: truncated, damaged.
+        ArchiveInvalid: truncated, damaged, too_many_members.
     """
     total = source.seek(0, io.SEEK_END)
-    for part in _read(source, total)[1]:
-        if part.kind == _OBJECT_JSON and part.offset >= 0 and 0 < part.size <= bounds.config:
-            source.seek(part.offset)
-            yield source.read(part.size)
+    documents = [
+        part
+        for part in _read(source, total)[1]
+        if part.kind == _OBJECT_JSON and part.offset >= 0 and 0 < part.size <= bounds.config
+    ]
+    if len(documents) > _MOST_DOCUMENTS:
+        raise ArchiveInvalid(
+            ArchiveCode.TOO_MANY_MEMBERS,
+            f"{WHAT} holds more than {_MOST_DOCUMENTS} JSON documents; {BUILD_AGAIN}.",
+        )
+    for part in documents:
+        source.seek(part.offset)
+        yield source.read(part.size)
 
 
 def _read(source: BinaryIO, total: int) -> tuple[bytes, list[_Object]]:

@@ -94,15 +94,8 @@ def opened(source: BinaryIO, partition: Partition, *, limit: int) -> Iterator[Sq
     """
     with _for_child(source.fileno()) as file, _pipe() as (answer, end):
         seconds = _SECONDS + limit // _BYTES_PER_SECOND
-        options = [
-            *_options(partition),
-            "-processors",
-            "2",
-            "-data-queue",
-            str(_QUEUE),
-            "-frag-queue",
-            str(_QUEUE),
-        ]
+        queues = ("-data-queue", str(_QUEUE), "-frag-queue", str(_QUEUE))
+        options = [*_options(partition), "-processors", "2", *queues]
         asked = [*options, "-pf", f"/dev/fd/{end.fileno()}", f"/dev/fd/{file}"]
         child = _start(asked, (file, end.fileno()), seconds)
         try:
@@ -125,6 +118,7 @@ def content_of(source: BinaryIO, partition: Partition, name: str, *, most: int) 
 
     Raises:
         ToolMissing: there is no `unsquashfs` here.
+        OSError: it was killed from outside.
     """
     with _for_child(source.fileno()) as file, _pipe() as (answer, end):
         child = _start(
@@ -134,6 +128,8 @@ def content_of(source: BinaryIO, partition: Partition, name: str, *, most: int) 
             end.close()
             with contextlib.suppress(ArchiveInvalid):
                 data = io.BufferedReader(_Patient(answer), CHUNK).read(most + 1)
+                if len(data) <= most and _was_killed(child):
+                    raise OSError("unsquashfs was killed from outside")
                 return data if len(data) <= most and child.wait(_SILENCE) == 0 else b""
             return b""
         finally:

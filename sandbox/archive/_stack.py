@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from sandbox.archive._entries import GONE, Entry, Folder, Link, Other
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._unpacked import GONE, LINKS, Allowance, Entry, Folder, Link, Other, Unpacked
+from sandbox.archive._unpacked import LINKS, Allowance, Unpacked
 
 MOUNTED: Final = frozenset({"dev", "proc", "sys", "input", "output", "proctor"})
 """Folders of the root over which a container has other ones than the image's."""
@@ -84,11 +85,13 @@ def followed(look: Lookup, path: str, step: Callable[[], bool]) -> str | None:
 
     None where there is nothing. It ends where `step`, which is asked before each part, says that there is no room.
     """
-    rest, at, links = deque(path.split("/")), list[str](), 0
+    rest, at, links, file = deque(path.split("/")), list[str](), 0, False
     while rest:
         if not step():
             return None
         part = rest.popleft()
+        if file:
+            return None  # also with no more than a slash behind it
         if part in ("", ".", ".."):
             at = at[:-1] if part == ".." else at
             continue
@@ -99,6 +102,7 @@ def followed(look: Lookup, path: str, step: Callable[[], bool]) -> str | None:
             rest.extendleft(reversed(entry.target.split("/")))
         elif entry is not None:
             at.append(part)
+            file = not isinstance(entry, Folder)
         if entry is None or links > LINKS:
             return None
     return "/".join(at)

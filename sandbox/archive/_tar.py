@@ -23,10 +23,13 @@ REGULAR, HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = (
     b"5",
     b"6",
 )
+GLOBAL = b"g"
 _WITHOUT_DATA = frozenset({HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO})
 _CHECKSUM, _SIZE, _MODE = (148, 156), (124, 136), (100, 108)
 _OTHERS = ((108, 116), (116, 124), (136, 148))  # owner, group and time
 _MAJOR, _MINOR = (329, 337), (337, 345)
+_USTAR, _GNU = b"ustar\0", b"ustar  \0"
+_GNU_TIMES = (345, 357), (357, 369)
 _EXTENSION = 2**20  # as much as Go's reader takes for one extended header
 
 
@@ -48,13 +51,16 @@ class TarMember:
 
 @dataclass
 class _Extensions:
-    """What extended headers say of the next member: GNU's long names, and a pax header, of which the last counts."""
+    """What extended headers say of the next member: GNU's long names, and a pax header, of which the last counts.
+
+    An empty long name says nothing.
+    """
 
     long: dict[str, str] = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
 
     def apply(self, member: TarMember) -> TarMember:
-        values = self.records | self.long
+        values = self.records | {key: name for key, name in self.long.items() if name}
         self.long, self.records = {}, {}
         size = values.get("size")
         return replace(
@@ -84,6 +90,8 @@ class Tar:
     def __iter__(self) -> Iterator[TarMember]:
         """Every member that is not an extended header; ends at the end-of-archive mark.
 
+        Of a layer global headers are among them, without data, for there are engines that make room for one.
+
         Raises:
             ArchiveInvalid: not_a_tar, truncated, damaged, too_many_members, unsupported_member.
         """
@@ -97,6 +105,8 @@ class Tar:
             member = self._parse(header)
             if member.kind in b"xgLK":
                 self._extend(member)
+                if member.kind == GLOBAL and not self._marked:
+                    yield replace(member, size=0)
                 continue
             member = _settled(self._extensions.apply(member))
             if member.size < 0:
@@ -146,9 +156,7 @@ class Tar:
         except ValueError:
             raise self._damaged() from None
         kind, name = block[156:157], _text(block[0:100])
-        if block[257:263] == b"ustar\0" and (
-            prefix := _text(block[345 : 476 if block[508:512] == b"tar\0" else 500])
-        ):
+        if prefix := _prefix(block):
             name = f"{prefix}/{name}"
         if kind not in b"\x000123456xgLK":
             raise ArchiveInvalid(
@@ -172,8 +180,10 @@ class Tar:
             records = read_records(data, self._what, layer=not self._marked)
         except ValueError:
             raise self._damaged() from None
-        if member.kind == b"x":
-            self._extensions.records = records
+        # Behind a global header, a member of its own to Go, nothing is left of what stood before it.
+        self._extensions = (
+            replace(self._extensions, records=records) if member.kind == b"x" else _Extensions()
+        )
 
     def _skip(self, size: int) -> None:
         if self._total is not None:
@@ -215,10 +225,12 @@ class Tar:
 
 
 def _settled(member: TarMember) -> TarMember:
-    """A member of the oldest kind is a directory where its name, at last, ends as one."""
+    """A member of the oldest kind is a directory, without data, where its name, at last, ends as one."""
     if member.kind != b"\0":
         return member
-    return replace(member, kind=DIRECTORY if member.name.endswith("/") else REGULAR)
+    if member.name.endswith("/"):
+        return replace(member, kind=DIRECTORY, size=0)
+    return replace(member, kind=REGULAR)
 
 
 def _checked(block: bytes) -> tuple[int, int]:
@@ -229,12 +241,27 @@ def _checked(block: bytes) -> tuple[int, int]:
     """
     for start, end in _OTHERS:
         _number(block[start:end])
-    if block[257:262] != b"ustar":
+    if block[257:263] != _USTAR and block[257:265] != _GNU:
         return 0, 0
     device = _number(block[slice(*_MAJOR)]), _number(block[slice(*_MINOR)])
     if min(device) < 0:
         raise ValueError("no device has such a number")
     return device
+
+
+def _prefix(block: bytes) -> str:
+    """The folders before the name: GNU's headers have two times there, and names only where Go cannot read these."""
+    if block[257:263] == _USTAR:
+        return _text(block[345 : 476 if block[508:512] == b"tar\0" else 500])
+    if block[257:265] != _GNU:
+        return ""
+    try:
+        for start, end in _GNU_TIMES:
+            _number(block[start:end] if block[start] else b"\0")
+    except ValueError:
+        prefix = _text(block[345:500])
+        return prefix if prefix.isascii() else ""
+    return ""
 
 
 def _number(data: bytes) -> int:

@@ -10,13 +10,14 @@ import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sandbox.archive._elf import Executable, head_of, program
+from sandbox.archive._elf import head_of, program
+from sandbox.archive._entries import GONE, OPENED, PLAIN, Entry, Folder, Link
 from sandbox.archive._errors import BUILD_AGAIN, ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._gzip import CHUNK
-from sandbox.archive._tar import CHARACTER, DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, TarMember
+from sandbox.archive._tar import CHARACTER, DIRECTORY, GLOBAL, HARD_LINK, REGULAR, SYMBOLIC_LINK, TarMember
 
 LINKS: Final = 40
 """As many symbolic links as the kernel follows in one path."""
@@ -26,46 +27,6 @@ _LONGEST_PATH = 3840  # the kernel's 4,095 with room for the folder of the engin
 WHITEOUT = ".wh."
 """How the name of a file begins that removes another one from the layers below."""
 _OPAQUE = ".wh..wh..opq"
-
-
-@dataclass(frozen=True)
-class Link:
-    """A symbolic link."""
-
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """A file that nobody can execute, a pipe, a device, or (`gone`) the mark that hides what lies below.
-
-    `opens` is what a device node leads to where engines let containers open it. `sha256` is that of a file's content,
-    where files are hashed.
-    """
-
-    gone: bool = False
-    opens: str = ""
-    sha256: bytes | None = None
-
-
-@dataclass(slots=True)
-class Folder:
-    """A directory; `opaque` hides what layers below have in it."""
-
-    entries: "dict[str, Entry]" = field(default_factory=dict)
-    opaque: bool = False
-
-
-Entry = Folder | Link | Executable | Other
-"""What stands at a path."""
-
-PLAIN: Final = Other()
-GONE: Final = Other(gone=True)
-_OPENED: Final = {
-    (5, 1): Other(opens="the host's console"),
-    (10, 200): Other(opens="the host's network tunnels"),
-}
-"""Devices beyond those of every container that Docker's rules let one open that has a node of them."""
 
 
 @dataclass
@@ -122,7 +83,7 @@ class Unpacked:
         Raises:
             ArchiveInvalid: layer_invalid, where no engine can unpack it.
         """
-        if member.kind == CHARACTER and _device(member) in _OPENED:
+        if member.kind == CHARACTER and _device(member) in OPENED:
             self.opening = member.name
         parts = _parts(member.name)
         if not self._room.enough or not self._room.take(parts[-1] if parts else ""):
@@ -132,6 +93,9 @@ class Unpacked:
                 raise self._unpackable(member, "it stands in the place of the root directory")
             return  # whatever is called "." is passed over
         self._require_names(member, parts)
+        if member.kind == GLOBAL:
+            self._pass_over(member, parts)
+            return
         try:
             if parts[-1] == _OPAQUE:
                 self._empty(member, parts[:-1])
@@ -154,6 +118,11 @@ class Unpacked:
                     raise self._unpackable(name, "something else of the layer takes its place")
         self._folders = []
 
+    def _pass_over(self, member: TarMember, parts: list[str]) -> None:
+        """Nothing comes of a global header; Podman makes its folders, and removes what its name says, all the same."""
+        if len(parts) > 1 or parts[0].startswith(WHITEOUT) or parts[0] in self.root.entries:
+            raise self._refused(member, "some engines take a global header of that name for a file")
+
     def _require_names(self, member: TarMember, parts: list[str]) -> None:
         name = "/".join(parts)
         longest = max(len(part.encode("utf-8", "surrogateescape")) for part in parts)
@@ -161,6 +130,10 @@ class Unpacked:
         if longest > _LONGEST_PART or whole > _LONGEST_PATH:
             raise self._unpackable(
                 member, f"its name is longer than {_LONGEST_PART} or {_LONGEST_PATH} bytes"
+            )
+        if any(part.startswith(WHITEOUT) for part in parts[:-1]):
+            raise self._refused(
+                member, f"a name that begins with {WHITEOUT} removes another file, and names no folder"
             )
         if (key := hash(f"/{name}" if member.name.startswith("/") else name)) in self._seen:
             raise self._unpackable(member, "its name stands twice in the layer")
@@ -172,12 +145,16 @@ class Unpacked:
         elif member.kind != DIRECTORY or not isinstance(folder.entries.get(name), Folder):
             if folder.entries.pop(name, None) is not None:
                 self._last, self._replaced = ([], self.root), True
-            folder.entries[name] = self._entry(member, read)
+            made = (
+                self._below(member, folder, name) if member.kind == DIRECTORY else self._entry(member, read)
+            )
+            folder.entries[name] = made
 
     def _empty(self, member: TarMember, parts: list[str]) -> None:
         """Hides what layers below have in a folder; of a file that takes the mark it means nothing."""
-        folder = self._into(member, parts[:-1])
-        entry: Entry | None = folder.entries.get(parts[-1]) if parts else self.root
+        if not parts:
+            raise self._refused(member, "not every engine removes all that layers below hold")
+        entry = self._into(member, parts[:-1]).entries.get(parts[-1])
         if isinstance(entry, Link):
             if (entry := self._walk(parts, [self.root])) is None:
                 raise self._unpackable(
@@ -195,9 +172,14 @@ class Unpacked:
             raise self._unpackable(member, "it removes what the same layer holds")
         folder.entries[name] = GONE
 
+    def _below(self, member: TarMember, folder: Folder, name: str) -> Folder:
+        """A new folder. Links lead to longer paths than any name is, each of which would be kept in memory."""
+        made = folder.below(name)
+        if made.length > _LONGEST_PATH:
+            raise self._refused(member, f"through links that is a path of more than {_LONGEST_PATH} bytes")
+        return made
+
     def _entry(self, member: TarMember, read: Callable[[int], bytes]) -> Entry:
-        if member.kind == DIRECTORY:
-            return Folder()
         if member.kind == SYMBOLIC_LINK:
             if not 0 < len(member.link.encode("utf-8", "surrogateescape")) <= _LONGEST_LINK:
                 raise self._unpackable(member, f"a link leads to between 1 and {_LONGEST_LINK} bytes")
@@ -207,7 +189,7 @@ class Unpacked:
         if member.kind == REGULAR:
             return self._file(member, read)
         if member.kind == CHARACTER:
-            return GONE if _device(member) == (0, 0) else _OPENED.get(_device(member), PLAIN)
+            return GONE if _device(member) == (0, 0) else OPENED.get(_device(member), PLAIN)
         return PLAIN
 
     def _file(self, member: TarMember, read: Callable[[int], bytes]) -> Entry:
@@ -244,7 +226,7 @@ class Unpacked:
             if entry is None:
                 if not self._room.take(part):
                     raise _NoRoomError
-                entry = at[-1].entries[part] = Folder()
+                entry = at[-1].entries[part] = self._below(member, at[-1], part)
             if isinstance(entry, Link):
                 target = self._walk([part], at)
                 if not isinstance(target, Folder):
@@ -281,6 +263,12 @@ class Unpacked:
             else:
                 return None if rest or isinstance(entry, Link) else entry
         return at[-1]
+
+    def _refused(self, member: TarMember, why: str) -> ArchiveInvalid:
+        """The error of what engines unpack, though not all of them alike."""
+        return ArchiveInvalid(
+            ArchiveCode.LAYER_INVALID, f"{self._what} holds {shown(member.name)}: {why}; {BUILD_AGAIN}."
+        )
 
     def _unpackable(self, member: TarMember | str, why: str) -> ArchiveInvalid:
         name, link = (member, "") if isinstance(member, str) else (member.name, member.link)

@@ -55,6 +55,31 @@ def test_a_wrong_checksum_is_damage(tmp_path: Path) -> None:
     assert _fault(path) is CaseFault.DAMAGED
 
 
+def test_a_file_that_goes_on_for_long_behind_its_voxels_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = _saved(tmp_path / "scan.nii.gz")
+    path.write_bytes(path.read_bytes() + gzip.compress(bytes(2**20)))
+    read_scan(path)
+    path.write_bytes(path.read_bytes() + gzip.compress(bytes(2**20)) * 70)
+
+    assert _fault(path) is CaseFault.DAMAGED
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_extensions_of_a_header_are_read_as_far_as_they_have_a_length(tmp_path: Path, kind: Any) -> None:
+    image, path = kind(VOXELS, AFFINE), tmp_path / "scan.nii.gz"
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"scanned on a Monday"))
+    nib.save(image, path)
+    scan, header = read_scan(path)
+    assert (scan.data == VOXELS).all()
+    assert [one.get_content() for one in header.extensions] == [b"scanned on a Monday"]
+
+    content, at = gzip.decompress(path.read_bytes()), kind.header_class.sizeof_hdr + 4
+    for size in (0, -16, 7, 2**31 - 1):
+        changed = content[:at] + size.to_bytes(4, sys.byteorder, signed=True) + content[at + 4 :]
+        path.write_bytes(gzip.compress(changed))
+        assert _fault(path) is CaseFault.FOREIGN
+
+
 def test_volumes_that_show_nothing_or_lie_nowhere_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "scan.nii.gz"
     singular = np.diag([1.0, 1.0, 1.0, 1.0])

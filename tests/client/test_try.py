@@ -152,6 +152,17 @@ def test_cases_are_found_in_every_layout_and_incomplete_ones_named(
         find_cases(tmp_path / "empty", "task2", task)
 
 
+def test_a_link_to_a_folder_above_gives_no_case_twice(tmp_path: Path, spec: Challenge) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "cases" / name).mkdir(parents=True)
+        (tmp_path / "cases" / name / "t1w.nii.gz").touch()
+    for number in range(30):  # 30 of them, four deep, would be 810,000 folders
+        (tmp_path / "cases" / "a" / f"up{number}").symlink_to("..")
+    (tmp_path / "cases" / "c").symlink_to("b")
+    cases, problems = find_cases(tmp_path / "cases", "task3", spec.tasks["task3"])
+    assert ([case.name for case in cases], problems) == (["a", "b", "c"], [])
+
+
 def test_another_tasks_cases_are_not_taken_for_the_tasks_own(data: Path, spec: Challenge) -> None:
     with pytest.raises(Local, match=r"holds Task_2, but not Task_4"):
         find_cases(data, "task4", spec.tasks["task4"])

@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 
 from contract.images import CheckpointState, DeclaredCheckpoint, ImageFacts
-from sandbox.archive import Bounds, HashOnly, check_archive, declared_by
+from sandbox.archive import (
+    ArchiveCode,
+    ArchiveInvalid,
+    Bounds,
+    HashOnly,
+    check_archive,
+    declared_by,
+    declared_in,
+)
+from sandbox.archive._checkpoint import found_in
+from sandbox.archive._entries import PLAIN, Folder
+from sandbox.archive._unpacked import Allowance
 from tests.sandbox import sifs
 from tests.sandbox.archives import config, legacy, pack, special, tar
 
@@ -136,23 +147,42 @@ SENTENCES: dict[str, tuple[dict[str, Any], str]] = {
     "a path with NUL": (declared("/app/model.pt\0"), "is no text"),
     "half of a surrogate pair": (declared("/app/\ud800.pt"), "is no text"),
     "a byte that is no UTF-8": (declared("/app/\udc80.pt"), "is no text"),
+    "a path that turns what follows round": (declared("/app/\u202etp.ledom"), "that nobody sees"),
+    "a path of two lines": (declared("/app/model.pt\n/x"), "that nobody sees"),
     "a path that is too long": (declared("/" + "a" * 5000), "longer than any path"),
     "a second checkpoint": (declared() | {f"{PATH}.2": "/app/b.pt"}, "one checkpoint"),
     "the same label in capitals": (declared() | {PATH.upper(): "/app/b.pt"}, "one checkpoint"),
     "a folder of the platform": (declared("/tmp/model.pt"), "another folder"),
     "a folder": (declared("/app"), "declare one file"),
     "the root": (declared("/"), "declare one file"),
+    "a file that every container has": (declared("/etc/hosts"), "another file"),
     "an empty file": (declared("/app/empty", b""), "is empty"),
 }
 
 
 @pytest.mark.parametrize(("labels", "said"), SENTENCES.values(), ids=SENTENCES)
 def test_what_names_no_file_is_said_in_a_sentence(labels: dict[str, Any], said: str) -> None:
-    layer = tar(("app/model.pt", WEIGHTS), ("app/empty", b""), ("tmp/model.pt", WEIGHTS))
+    layer = tar(
+        ("app/model.pt", WEIGHTS), ("app/empty", b""), ("tmp/model.pt", WEIGHTS), ("etc/hosts", WEIGHTS)
+    )
     checkpoint = found(labels, layer)
     assert checkpoint.state is UNCLEAR
     assert checkpoint.why is not None
     assert said in checkpoint.why
+
+
+@pytest.mark.parametrize("behind", ["/", "/.", "/..", "/../model.pt", "/x"])
+def test_a_path_that_goes_on_behind_a_file_leads_to_nothing(behind: str) -> None:
+    assert found(declared(f"/app/model.pt{behind}"), MODEL).state is MISSING
+    assert found(declared("/w"), MODEL, tar(special("w", LINK, f"app/model.pt{behind}"))).state is MISSING
+
+
+def test_of_a_way_too_long_to_be_followed_nothing_is_claimed() -> None:
+    room = Allowance(steps=1)
+    labels = declared_in(declared())
+    checkpoint = found_in(lambda name: Folder() if name == "app" else PLAIN, labels, room)
+    assert checkpoint.state is UNCLEAR
+    assert "was not found" in str(checkpoint.why)
 
 
 def test_another_file_is_told_with_its_own_digest() -> None:
@@ -210,6 +240,14 @@ def test_a_sif_file_is_another_image_where_it_declares_another_checkpoint() -> N
     assert plain.layers == beside.layers
     assert plain.digest != beside.digest
     assert plain.checkpoint == DeclaredCheckpoint(state=CheckpointState.NOT_DECLARED)
+
+
+def test_a_sif_file_with_more_documents_than_anybody_writes_is_refused() -> None:
+    """Each may be a megabyte, and all of them the same one."""
+    objects = [sifs.partition(sifs.squashfs({"app/model.pt": WEIGHTS})), *[(METADATA, b"{}", b"")] * 33]
+    with pytest.raises(ArchiveInvalid, match="more than 32 JSON documents") as caught:
+        facts_of(sifs.sif(*objects))
+    assert caught.value.code is ArchiveCode.TOO_MANY_MEMBERS
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff\xfe", b'"a"'])

@@ -272,7 +272,7 @@ def test_without_squashfs_tools_it_is_said_what_to_install(
     assert squashfs_tools() == "4.6.1"
 
 
-READER = """#!/bin/sh
+READER = """
 [ "$1" = -v ] && { echo "unsquashfs version 4.5.1"; exit; }
 while [ "$1" != -pf ]; do shift; done
 END='#\\n# START OF DATA - DO NOT MODIFY\\n#\\n'
@@ -287,8 +287,8 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         folder.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
-        def write(script: str) -> None:
-            (folder / "unsquashfs").write_text(READER + script)
+        def write(script: str, first: str = "") -> None:
+            (folder / "unsquashfs").write_text(f"#!/bin/sh\n{first}\n{READER}{script}")
             (folder / "unsquashfs").chmod(0o755)
 
         yield write
@@ -316,6 +316,15 @@ def test_a_reader_that_lies_or_fails_is_damage_and_one_that_was_killed_is_no_ver
         reader(script)
         assert refused(GOOD, sink)[0] is ArchiveCode.DAMAGED
     reader("kill -9 $$")
+    with pytest.raises(OSError, match="killed from outside"):
+        check(GOOD, sink)
+    assert not list(sink.root.iterdir())
+
+
+def test_an_image_whose_labels_a_killed_reader_did_not_give_is_not_said_to_have_none(
+    sink: DirectorySink, reader: Any
+) -> None:
+    reader("exit 1", first='[ "$1" = -cat ] && kill -9 $$')
     with pytest.raises(OSError, match="killed from outside"):
         check(GOOD, sink)
     assert not list(sink.root.iterdir())
