@@ -1,5 +1,6 @@
 """Real services for every test, an embedded PostgreSQL and Redis per process; and how processes share the tests."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -42,6 +43,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest as a whole comes first, so that all processes end together."""
     items.sort(key=lambda item: _area(item.nodeid) not in ENGINE)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: the garbage collector looks at it no more."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

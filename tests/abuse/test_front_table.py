@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy import text
+from starlette.routing import Match
 
 from server.app import create_app
 from server.database import SessionFactory
-from server.front.table import IN_THREADS, LANES, NOWHERE, Rule, Table
+from server.front.table import IN_THREADS, LANES, NOWHERE, Rule, Table, beginning_of_route
 from server.front.threads import CONNECTIONS, ENDPOINT_THREADS, STREAM_THREADS
 from server.settings import Settings
 
@@ -35,6 +36,22 @@ def test_every_route_of_the_description_has_a_rule_of_its_own(settings: Settings
             assert (method.upper(), path) in listed, f"{method} {path}"
             filled = path.replace("{", "").replace("}", "")
             assert table.rule(method.upper(), filled) is not NOWHERE
+
+
+def test_the_application_finds_every_route_by_its_path(settings: Settings, table: Table) -> None:
+    app = create_app(settings)
+    app.state.front.probe.close()
+    for method, template in table.listed():
+        path = re.sub(r"{[^}]*}", "1", template)
+        scope = {"type": "http", "method": method, "path": path, "headers": []}
+        assert any(route.matches(scope)[0] is Match.FULL for route in app.routes), (method, path)
+        assert table.route(method, path)[0] != "nowhere", (method, path)
+        assert not any(route.matches(scope | {"path": f"/{path}"})[0] is Match.FULL for route in app.routes)
+
+
+def test_a_route_that_begins_with_a_parameter_is_refused() -> None:
+    with pytest.raises(ValueError, match="begins with a parameter"):
+        beginning_of_route("/api/v1/{anything}/mine")
 
 
 def test_bodies_are_bounded_everywhere_but_in_streams_that_their_endpoints_bound(table: Table) -> None:

@@ -16,10 +16,12 @@ from typer.testing import CliRunner
 
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge
+from server.app import create_app
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.service import lock_evaluation
 from server.settings import Settings
 from server.words import moment
+from tests.server.conftest import serving
 from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import change, scored
 from tests.server.test_plans import NOW
@@ -224,3 +226,16 @@ def test_jobs_of_a_cluster_are_told_a_file_and_nothing_of_redis(admin: Admin) ->
 @pytest.mark.parametrize("command", [[], ["apply"], ["release"]])
 def test_h_is_help(admin: Admin, command: list[str]) -> None:
     assert "Usage:" in admin(*command, "-h").output
+
+
+def test_what_a_command_may_do_as_operator_opens_no_server_of_the_same_process(
+    admin: Admin, settings: Settings, nobody: httpx.Client
+) -> None:
+    """Both applications stand on the same routers."""
+    assert nobody.get("/admin/events").status_code == 401
+    assert admin("events").exit_code == 0
+    assert nobody.get("/admin/events").status_code == 401
+    made = create_app(settings)
+    made.state.front.probe.close()
+    with serving(made) as url:
+        assert httpx.get(f"{url}/api/v1/admin/events").status_code == 401

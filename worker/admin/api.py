@@ -26,7 +26,7 @@ from server.accounts import deps
 from server.accounts.known import Person
 from server.accounts.principals import OPERATOR, Operator
 from server.admin.pages import MOST, gathered
-from server.app import API, create_app
+from server.app import API, Substitutes, create_app
 from server.settings import Settings
 from worker.admin.context import database_away, fail, settings_of, work
 
@@ -194,11 +194,9 @@ def _remote(server: str) -> httpx.Client:
 
 @contextmanager
 def _local(settings: Settings) -> Iterator[httpx.Client]:
-    app = create_app(settings)
-    operator, token = _operator(), secrets.token_urlsafe()
-    for asked in (deps.get_user, deps.get_asker, deps.get_admin, deps.get_viewer):
-        app.dependency_overrides[asked] = lambda: operator
-    app.state.front.people.note(token, Person(operator.actor, True))
+    app = create_app(settings, substitutes=_AS_OPERATOR)
+    token = secrets.token_urlsafe()
+    app.state.front.people.note(token, Person(_operator().actor, True))
     headers = {"Authorization": f"Bearer {token}"}
     with (
         _InProcess(app) as transport,
@@ -215,6 +213,11 @@ def _operator() -> Operator:
         scopes=frozenset(Scope),
         token_id=TokenId(_NOBODY),
     )
+
+
+_AS_OPERATOR = Substitutes(
+    dict.fromkeys((deps.get_user, deps.get_asker, deps.get_admin, deps.get_viewer), _operator)
+)
 
 
 class _InProcess(httpx.BaseTransport):
