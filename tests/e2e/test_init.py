@@ -231,19 +231,10 @@ def test_the_page_of_the_baseline_leads_to_the_board(place: Path, task: str, sif
     folder.mkdir()
     folder.chmod(0o711)
     with installation(folder / "data") as running, somebody(folder / "home", running.url) as stranger:
-        running.apply(small_probes(load_challenge(FOMO26, CHECKOUT / "demo" / "overlay.yaml")))
-        for phase in ("sanity", "validation"):
+        running.apply(load_challenge(FOMO26, CHECKOUT / "demo" / "overlay.yaml"))
+        for phase, cases in {"sanity": 1, "validation": 16 if task == "task6" else 3}.items():
             source = folder / phase
-            words = [
-                "--task",
-                task,
-                "--split",
-                phase,
-                "--cases",
-                "5" if task == "task6" else "3",
-                "--spacing",
-                "4",
-            ]
+            words = ["--task", task, "--split", phase, "--spacing", "4", "--cases", str(cases)]
             subprocess.run([sys.executable, "-m", "demo.brains", source, *words], cwd=CHECKOUT, check=True)
             running.import_task("fomo26", phase, task, source / f"Task_{task[4:]}")
         stranger.types(f"proctor init mine --from baseline --task {task}")
@@ -256,15 +247,6 @@ def test_the_page_of_the_baseline_leads_to_the_board(place: Path, task: str, sif
         board = httpx.get(f"{running.url}/api/v1/challenges/fomo26/leaderboards/validation").json()
         (row,) = (row for track in board["tracks"] for row in track["unified"])
         assert (row["team"], row["checkpoint"]) == (stranger.team, "one_for_all"), "its build declares it"
-
-
-def small_probes(spec: Challenge) -> Challenge:
-    """The challenge with probes that five cases of each cohort are enough for."""
-    few = {"n_train": 2, "n_val": 1, "n_test": 2}
-    boards = {
-        name: board
-        if board.probe is None
-        else board.model_copy(update={"probe": board.probe.model_copy(update=few)})
-        for name, board in spec.boards.items()
-    }
-    return spec.model_copy(update={"boards": boards})
+        for digest in re.findall("sha256:([0-9a-f]{64})", stranger.types("proctor images")):
+            kept = ["docker", "image", "rm", "--force", f"proctor/{digest}:run"]
+            subprocess.run(kept, check=False, capture_output=True)
