@@ -17,6 +17,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 WHEELS = HERE / "wheels"
 BASE = "python:3.11-slim"
+PLATFORM, MACHINE = "linux/amd64", "x86_64"
+"""What hosts of challenges are. A Mac of today is something else, and would build for itself."""
 ASK = "import platform, sys; print(sys.version_info[0], sys.version_info[1], platform.machine())"
 
 
@@ -43,7 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 1
+    except WrongMachineError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
+
+
+class WrongMachineError(Exception):
+    """The base is for other machines than those of challenges."""
 
 
 def build(
@@ -54,10 +63,12 @@ def build(
     Raises:
         subprocess.CalledProcessError: pip or the engine failed; they have said why on stderr.
         OSError: a file of the template cannot be read, or there is no such engine.
+        WrongMachineError: the base is for other machines.
     """
     checkpoint = hashlib.sha256((HERE / "checkpoint.pt").read_bytes()).hexdigest()
     fetch_wheels(*python_of(base, engine), pip_options)
-    command = [engine, "build", "--quiet", "--network=none", "--build-arg", f"BASE={base}"]
+    command = [engine, "build", "--quiet", "--network=none", f"--platform={PLATFORM}"]
+    command += ["--build-arg", f"BASE={base}"]
     command += ["--build-arg", f"CHECKPOINT_SHA256={checkpoint}", "--tag", tag]
     built = subprocess.run([*command, str(HERE)], check=False, capture_output=True, text=True)
     if built.returncode != 0:
@@ -73,29 +84,36 @@ def build_sif(base: str, target: Path, *, engine: str = "apptainer", pip_options
     Raises:
         subprocess.CalledProcessError: pip or the engine failed; they have said why on stderr.
         OSError: a file cannot be read or written, or there is no such engine.
+        WrongMachineError: the base is for other machines.
     """
-    asked = [engine, "exec", f"docker://{base}", "python", "-c", ASK]
-    major, minor, machine = subprocess.run(
-        asked, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.split()
-    fetch_wheels(f"{major}.{minor}", machine, pip_options)
+    fetch_wheels(*_answered([engine, "exec", f"docker://{base}", "python", "-c", ASK], base), pip_options)
     part = target.resolve().with_name(f".{target.name}.part.sif")
     command = [engine, "build", "--force", "--build-arg", f"BASE={base}", str(part), "predict.def"]
     try:
-        subprocess.run(
-            command, check=True, cwd=HERE
-        )  # files of a definition are looked for where it is built
+        # The files that a definition names are looked for where it is built.
+        subprocess.run(command, check=True, cwd=HERE)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
 def python_of(base: str, engine: str = "docker") -> tuple[str, str]:
-    """The version of Python in the image `base`, such as "3.11", and the machine that it is for."""
-    asked = [engine, "run", "--rm", "--network=none", base, "python", "-c", ASK]
-    major, minor, machine = subprocess.run(
-        asked, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.split()
+    """The version of Python in the image `base`, such as "3.11", and the machine that it is for.
+
+    Raises:
+        subprocess.CalledProcessError: the image is not to be had, or has no `python`.
+        OSError: there is no such engine.
+        WrongMachineError: it is for other machines than those of challenges.
+    """
+    command = [engine, "run", "--rm", "--network=none", f"--platform={PLATFORM}", base, "python", "-c", ASK]
+    return _answered(command, base)
+
+
+def _answered(command: Sequence[str], base: str) -> tuple[str, str]:
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    major, minor, machine = said.split()
+    if machine != MACHINE:
+        raise WrongMachineError(f"{base}: is for {machine}, and challenges run images for {MACHINE}")
     return f"{major}.{minor}", machine
 
 

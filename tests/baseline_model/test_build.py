@@ -3,6 +3,7 @@
 The image itself is built by Docker, and by a stand-in for Apptainer, in `tests/e2e/test_init.py`.
 """
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ HERE = build.HERE
 ENGINE = """#!/bin/sh
 echo "$@" >> {log}
 case "$1" in
-    run|exec) echo 3 11 x86_64 ;;
+    run|exec) echo 3 11 {machine} ;;
     build) for word; do case "$word" in *.sif) echo {content} > "$word" ;; esac; done; exit {code} ;;
 esac
 """
@@ -36,10 +37,10 @@ def template(tmp_path: Path) -> Path:
     return top
 
 
-def engine(folder: Path, *, code: int = 0, content: str = "whole") -> Path:
+def engine(folder: Path, *, code: int = 0, content: str = "whole", machine: str = "x86_64") -> Path:
     """A command that writes down its words, and the file that it is to build."""
     path = folder / "engine"
-    path.write_text(ENGINE.format(log=folder / "log", content=content, code=code))
+    path.write_text(ENGINE.format(log=folder / "log", content=content, code=code, machine=machine))
     path.chmod(0o755)
     return path
 
@@ -106,6 +107,31 @@ def test_what_cannot_be_built_is_said_in_a_line(what: str, template: Path, tmp_p
 def test_an_engine_that_is_not_there_is_named(words: tuple[str, ...], template: Path) -> None:
     done = built(template, *words, "--engine", "no-such-engine")
     assert (done.returncode, done.stderr) == (1, "no-such-engine: No such file or directory\n")
+
+
+@pytest.mark.parametrize("words", [(), ("--sif", "mine.sif")])
+def test_a_base_for_other_machines_is_refused_before_anything_is_built(
+    words: tuple[str, ...], template: Path, tmp_path: Path
+) -> None:
+    done = built(template, *words, "--base", "mine", "--engine", engine(tmp_path, machine="aarch64"))
+    assert (done.returncode, done.stderr) == (
+        1,
+        "mine: is for aarch64, and challenges run images for x86_64\n",
+    )
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
+def test_docker_is_asked_for_the_machine_of_challenges_wherever_it_runs(
+    template: Path, tmp_path: Path
+) -> None:
+    assert built(template, "--tag", "mine", "--engine", engine(tmp_path)).returncode == 0
+    asked, made = (tmp_path / "log").read_text().splitlines()
+    assert asked.startswith("run --rm --network=none --platform=linux/amd64 python:3.11-slim python -c ")
+    assert made.startswith(
+        "build --quiet --network=none --platform=linux/amd64 --build-arg BASE=python:3.11-slim "
+    )
+    digest = hashlib.sha256((template / "checkpoint.pt").read_bytes()).hexdigest()
+    assert made.endswith(f"--build-arg CHECKPOINT_SHA256={digest} --tag mine {template}")
 
 
 def test_the_definition_makes_the_same_image_as_the_dockerfile() -> None:

@@ -17,7 +17,7 @@ from client import baseline, kinds, starting
 from client.errors import WrongUsage
 from client.folders import write_folder
 from client.kinds import KINDS
-from client.rules import ChallengeRules
+from client.rules import ChallengeRules, names_file
 from client.starting import Start, skeleton_files
 from contract import skeleton
 from evaluator.spec import Challenge, load_challenge
@@ -329,3 +329,20 @@ def test_flags_that_are_no_names_of_python_are_taken(spec: Challenge, tmp_path: 
     ast.parse(program)
     assert "case.input_in" in program
     assert 'parser.add_argument("--3d-view", dest="input_3d_view", required=True)' in program
+
+
+@pytest.mark.parametrize(
+    ("word", "file"),
+    [
+        ("fomo26", False),
+        ("challenge.yaml", True),
+        ("challenge.yml", True),
+        ("mine/challenge", True),
+        (r"mine\challenge", True),
+        (r"C:\mine\challenge", True),
+        ("C:challenge", True),
+        (r"\\host\share\challenge", True),
+    ],
+)
+def test_a_challenge_s_file_is_told_from_its_name_as_every_system_writes_paths(word: str, file: bool) -> None:
+    assert names_file(word) is file

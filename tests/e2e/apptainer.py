@@ -55,7 +55,7 @@ def build(target: Path, definition: Path, arguments: dict[str, str]) -> None:
         (scripts.parent / "runscript").write_text("\n".join(["#!/bin/sh", *parts["runscript"]]) + "\n")
         (scripts.parent / "runscript").chmod(0o755)
         (scripts.parent / "labels.json").write_text(json.dumps(labels(parts, top / LABELS)))
-        target.write_bytes(sif(partition(made(top, Path(name) / "made"))))
+        target.write_bytes(sif(partition(made(top, Path(name) / "made", level=1))))
 
 
 def filled(text: str, arguments: dict[str, str]) -> str:

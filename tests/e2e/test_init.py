@@ -61,7 +61,7 @@ class Stranger:
             capture_output=True,
             text=True,
             check=False,
-            timeout=900,
+            timeout=1800,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -224,6 +224,7 @@ def test_a_sif_file_of_the_definition_is_tried_and_scored_as_the_image_is(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("task", "sif"), [("task2", False), ("task6", True)])
 def test_the_page_of_the_baseline_leads_to_the_board(place: Path, task: str, sif: bool) -> None:
     """On an installation with room for PyTorch, and synthetic brains: as an image of Docker, and as a SIF file."""
