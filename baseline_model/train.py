@@ -46,9 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, default=Path("run"), help="folder for what the stages make")
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the settings, a TOML file")
     parser.add_argument("--output", type=Path, default=DEFAULT, help="the checkpoint")
-    parser.add_argument(
-        "--threads", type=int, choices=range(1, 1025), metavar="N", default=torch.get_num_threads()
-    )
+    parser.add_argument("--threads", type=_count, default=torch.get_num_threads())
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(given.threads)
@@ -68,6 +66,12 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted; the same command goes on from the last state that was kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number from 1")
+    return int(text)
 
 
 def run_pretrain(data: Path, run: Path, config: TrainConfig, output: Path) -> None:

@@ -23,7 +23,9 @@ def build_entries(tasks: Sequence[str]) -> list[TeamEntry]:
     baseline = TeamEntry(
         "Baseline", "method", dict.fromkeys(tasks, build_baseline_image(base)), baseline=True
     )
-    skeleton = TeamEntry("Skeleton", "method", {_SKELETON_OF: build_skeleton_image(_SKELETON_OF, base)})
+    skeleton = TeamEntry(
+        "Skeleton", "method", {_SKELETON_OF: build_skeleton_image(_SKELETON_OF, base)}, baseline=True
+    )
     teams = [
         TeamEntry(team, track, _archives(team, tasks, base))
         for track, names in {"method": ("Cortex", _TWO_CHECKPOINTS), "open": ("Sulcus", "Voxel")}.items()

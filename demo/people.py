@@ -70,7 +70,7 @@ def join(installation: Installation, admin: Client, entry: TeamEntry) -> SignedI
     member = Client(installation.url, token=visitor.log_in(log_in.email, log_in.password))
     token = member.create_token("demo", ("read", "submit"))
     client = Client(installation.url, token=token.token)
-    team = client.create_team(CHALLENGE, "Our method" if entry.baseline else entry.team)
+    team = client.create_team(CHALLENGE, f"Makers of {entry.team}" if entry.baseline else entry.team)
     if entry.baseline:
         admin.request("PATCH", f"/admin/teams/{team.id}", json={"baseline": True, "name": entry.team})
     return SignedInTeam(client, team.id, log_in)

@@ -142,11 +142,13 @@ def test_the_baseline_is_the_template_of_the_repository_to_the_last_byte(
 def test_the_baseline_is_whole_wherever_proctor_lies(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a training leaves in the template is no part of it; folders above it are called as they please."""
+    """Nothing that a training or a build left in the template is part of it; folders above it are called as they please."""
     place = tmp_path / "data" / "run" / "wheels"
     (place / "baseline_model" / "data").mkdir(parents=True)
     (place / "baseline_model" / "predict.py").write_bytes(b"")
     (place / "baseline_model" / "data" / "scan.nii").write_bytes(b"")
+    for name in ("my-submission.tar", "my-submission.sif"):
+        (place / "baseline_model" / name).write_bytes(b"")
     shutil.copyfile(FOMO26, place / "fomo26.yaml")
     monkeypatch.setattr(baseline, "_PACKED", place)
     done = cli("init", tmp_path / "mine", "--from", "baseline")
@@ -157,7 +159,7 @@ def test_the_baseline_is_whole_wherever_proctor_lies(
 def test_no_wheel_takes_what_a_training_left_in_the_template(tmp_path: Path) -> None:
     """Scans of people, perhaps."""
     top, place = tmp_path / "baseline_model", tmp_path / "distributions" / "client"
-    for name in ("predict.py", "data/scan.nii", "run/pretrain.pt", "wheels/torch.whl"):
+    for name in ("predict.py", "data/scan.nii", "run/pretrain.pt", "wheels/torch.whl", "mine.sif"):
         (top / name).parent.mkdir(parents=True, exist_ok=True)
         (top / name).touch()
     build = runpy.run_path(str(ROOT / "distributions" / "client" / "hatch_build.py"))
