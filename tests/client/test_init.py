@@ -142,7 +142,7 @@ def test_the_baseline_is_the_template_of_the_repository_to_the_last_byte(
 def test_the_baseline_is_whole_wherever_proctor_lies(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing that a training or a build left in the template is part of it; folders above it are called as they please."""
+    """Nothing that a training or a build left in the template is part of it, whatever folders above it are called."""
     place = tmp_path / "data" / "run" / "wheels"
     (place / "baseline_model" / "data").mkdir(parents=True)
     (place / "baseline_model" / "predict.py").write_bytes(b"")
