@@ -31,7 +31,8 @@ def serve() -> int:
         try:
             case, arguments = _asked(line)
             if arguments is None:
-                raise CannotAnswer(CaseFault.CALL, f"the line asks for no case: {line[:200]!r}")
+                shown = line[:200].decode(errors="replace").rstrip()
+                raise CannotAnswer(CaseFault.CALL, f"the line asks for no case: {shown!r}")
             answer_case(arguments, model)
             ok = True
         except CannotAnswer as refusal:
