@@ -68,7 +68,7 @@ def load_model(path: Path = DEFAULT) -> TrainedModel:
         raise RuntimeError(f"it is damaged, or not of tensors alone: {reason}") from None
     try:
         return _assembled(stored)
-    except (KeyError, TypeError, AttributeError, RuntimeError):
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
         raise RuntimeError("it belongs to another model, or to another version of this one") from None
 
 
@@ -78,8 +78,22 @@ def _assembled(stored: dict[str, Any]) -> TrainedModel:
         module.load_state_dict({key: value.float() for key, value in stored[name].items()})
         module.eval()
     infarct, age, folding = (LinearHead(**stored[name]) for name in ("infarct", "age", "folding"))
-    norms, notes = Norms(**stored["norms"]), dict(stored["notes"])
-    return TrainedModel(trunk, norms, infarct, age, folding, meningioma, nerve, notes)
+    notes = {str(task): str(note) for task, note in stored["notes"].items()}
+    return TrainedModel(trunk, read_norms(stored["norms"]), infarct, age, folding, meningioma, nerve, notes)
+
+
+def read_norms(stored: dict[str, Tensor]) -> Norms:
+    """The norms of these tensors.
+
+    Raises:
+        TypeError, ValueError, AttributeError: they are other ones, as in a foreign checkpoint.
+    """
+    norms = Norms(**stored)
+    if not norms.maps_mean.shape == norms.maps_scale.shape == norms.mirrored_scale.shape:
+        raise ValueError("the norms of maps have one shape")
+    if norms.maps_mean.ndim != 4 or norms.axes.ndim != 2 or norms.middle.shape != norms.axes.shape[:1]:
+        raise ValueError("the norms are of maps [5, x, y, z] and of one descriptor")
+    return norms
 
 
 def _halved(module: nn.Module) -> dict[str, Tensor]:

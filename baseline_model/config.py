@@ -86,7 +86,7 @@ def read_config(path: Path = DEFAULT_CONFIG) -> TrainConfig:
         TrainingError: the file cannot be read, or a setting is missing, unknown or out of its range.
     """
     try:
-        given = tomllib.loads(path.read_text())
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -134,8 +134,13 @@ def _resumed(course: Course, parts: dict[str, Any], state: Path) -> int:
         raise TrainingError(
             f"{state}: was begun with other settings or data; take another folder for this run, or remove the file"
         )
-    for name, part in parts.items():
-        part.load_state_dict(kept[name])
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(kept[name])
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError):
+        raise TrainingError(
+            f"{state}: is damaged, or of another network; take another folder for this run, or remove the file"
+        ) from None
     if kept["step"] < course.steps:
         log.info("%s goes on at step %d of %d", course.name, kept["step"], course.steps)
     return int(kept["step"])
@@ -143,13 +148,14 @@ def _resumed(course: Course, parts: dict[str, Any], state: Path) -> int:
 
 def _read(state: Path) -> dict[str, Any]:
     try:
-        kept = torch.load(state, map_location="cpu", weights_only=True)
+        kept: dict[str, Any] = torch.load(state, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - a damaged file raises nearly anything, and each means this
         reason = str(error).partition("\n")[0]
         raise TrainingError(f"{state}: cannot be read as the state of a training ({reason})") from None
-    if not isinstance(kept, dict) or not {"module", "step", "steps", "about"} <= set(kept):
-        raise TrainingError(f"{state}: is no state of a training")
-    return kept
+    match kept:
+        case {"module": dict(), "step": int(step), "steps": int(steps), "about": str()} if 0 <= step <= steps:
+            return kept
+    raise TrainingError(f"{state}: is no state of a training")
 
 
 class _Pace:

@@ -34,5 +34,9 @@ def curves(folder: Path, step: int) -> Curves:
     except ImportError:
         log.info("no curves: tensorboard is not installed (pip install tensorboard)")
         return NoCurves()
-    writer: Curves = SummaryWriter(folder, purge_step=step)
+    try:
+        writer: Curves = SummaryWriter(folder, purge_step=step)
+    except OSError as error:
+        log.warning("no curves: %s cannot be written (%s)", folder, error.strerror)
+        return NoCurves()
     return writer

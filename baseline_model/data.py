@@ -6,6 +6,7 @@ Editions differ in `sub_XX` and `sub-XX`, `ses_1` and `ses-01`, and in how they 
 """
 
 import logging
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,9 +50,12 @@ class Example:
             UnusableSession: it is not one number.
         """
         try:
-            return float(self.label.read_text())
+            label = float(self.label.read_text())
         except (ValueError, OSError):
-            raise UnusableSession(f"{self.label}: holds no number") from None
+            label = math.nan
+        if not math.isfinite(label):
+            raise UnusableSession(f"{self.label}: holds no number")
+        return label
 
 
 class UnusableSession(Exception):

@@ -23,7 +23,7 @@ def written_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(part)
-        with part.open("rb") as file:
+        with part.open("r+b") as file:  # Windows flushes what is open for writing alone
             os.fsync(file.fileno())
         part.replace(path)
     except (OSError, RuntimeError) as error:  # torch says of a full disk that its stream ended

@@ -16,6 +16,18 @@ class LinearHead:
     weight: Tensor
     bias: Tensor
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where these are no vectors of one length with a scalar, as in a foreign checkpoint."""
+        parts = (self.mean, self.scale, self.weight, self.bias)
+        if not all(isinstance(part, Tensor) and part.is_floating_point() for part in parts):
+            raise ValueError("a linear head is made of tensors")
+        if (
+            self.mean.ndim != 1
+            or not self.mean.shape == self.scale.shape == self.weight.shape
+            or self.bias.ndim
+        ):
+            raise ValueError("the vectors of a linear head have one length, and its bias is one number")
+
     def __call__(self, features: Tensor) -> Tensor:
         """One value per row of `features` [n, d]; columns are held to ±CLAMP spreads, against scans unlike any seen."""
         standard = ((features - self.mean) / self.scale).clamp(-CLAMP, CLAMP)

@@ -30,20 +30,23 @@ class PreparedScan:
     views: tuple[Path, ...]
 
 
-def prepare(paths: Sequence[Path], folder: Path, *, workers: int, faulty: float) -> list[PreparedScan]:
-    """Every usable scan of `paths`, in that order; what an earlier call made is kept.
+def prepare(
+    paths: Sequence[Path], folder: Path, *, workers: int, faulty: float, top: Path = Path()
+) -> list[PreparedScan]:
+    """Every usable scan of `paths`, in that order; what an earlier call made is kept where it is whole.
 
     Args:
         paths: the scans.
         folder: where the views go.
         workers: processes beside this one.
         faulty: the share of `paths` that may be unusable; each of those is named in the log.
+        top: a folder above them all. What an earlier call made is found again wherever that lies by then.
 
     Raises:
         TrainingError: more scans are unusable, or the folder cannot be written.
     """
     out, found = LeftOutScans(len(paths), faulty), []
-    for done, (path, made) in enumerate(zip(paths, _made(paths, folder, workers), strict=True), 1):
+    for done, (path, made) in enumerate(zip(paths, _made(paths, folder, top, workers), strict=True), 1):
         if isinstance(made, str):
             out.add(made)
         else:
@@ -55,8 +58,8 @@ def prepare(paths: Sequence[Path], folder: Path, *, workers: int, faulty: float)
     return found
 
 
-def _made(paths: Sequence[Path], folder: Path, workers: int) -> Iterator[tuple[Path, ...] | str]:
-    work = partial(_prepared, folder=folder)
+def _made(paths: Sequence[Path], folder: Path, top: Path, workers: int) -> Iterator[tuple[Path, ...] | str]:
+    work = partial(_prepared, folder=folder, top=top)
     if not workers:
         yield from map(work, paths)
         return
@@ -64,17 +67,22 @@ def _made(paths: Sequence[Path], folder: Path, workers: int) -> Iterator[tuple[P
         yield from pool.imap(work, paths, chunksize=4)
 
 
-def _prepared(path: Path, folder: Path) -> tuple[Path, ...] | str:
+def _prepared(path: Path, folder: Path, top: Path) -> tuple[Path, ...] | str:
     """The views of a scan, or why there are none."""
     torch.set_num_threads(1)
     try:
         state = path.stat()
     except OSError as error:  # as of a link whose file was not fetched
         return f"{path}: cannot be read ({error.strerror})"
-    name = hashlib.sha256(f"{path} {state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:20]
+    named = path.relative_to(top) if path.is_relative_to(top) else path
+    said = f"{named.as_posix()} {state.st_size} {state.st_mtime_ns}"
+    name = hashlib.sha256(said.encode()).hexdigest()[:20]
     head, near = (folder / f"{name}.{kind}.npy" for kind in ("head", "near"))
-    if head.exists():  # the last that is written
-        return (head, near) if near.exists() else (head,)
+    if _is_whole(head):  # the last that is written
+        if not near.exists():
+            return (head,)
+        if _is_whole(near):
+            return head, near
     try:
         scan = read(path)
     except UnusableSession as fault:
@@ -85,6 +93,15 @@ def _prepared(path: Path, folder: Path) -> tuple[Path, ...] | str:
         views = head, near
     _write(head, _from_afar(scan))
     return views
+
+
+def _is_whole(view: Path) -> bool:
+    """Whether a view is there, by its header and its size."""
+    try:
+        found = np.load(view, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(found.ndim == len(HEAD.shape) and found.dtype == np.float16)
 
 
 def _from_afar(scan: Scan) -> torch.Tensor:

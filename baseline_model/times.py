@@ -1,7 +1,7 @@
 """Where the seconds of a case go, from the start of the process to the file."""
 
 import os
-import resource
+import sys
 import time
 from pathlib import Path
 
@@ -24,7 +24,8 @@ class CaseTimes:
         """`times (of processors): start 0.41 s (0.40), …, all 4.70 s (6.12); peak memory 1.21 GB`."""
         stages = {**self._stages, "all": _between(self._first, self._last)}
         shown = ", ".join(f"{name} {wall:.2f} s ({busy:.2f})" for name, (wall, busy) in stages.items())
-        return f"times (of processors): {shown}; peak memory {peak_memory() / 1e9:.2f} GB"
+        peak = peak_memory()
+        return f"times (of processors): {shown}" + (f"; peak memory {peak / 1e9:.2f} GB" if peak else "")
 
 
 def _between(first: tuple[float, float], last: tuple[float, float]) -> tuple[float, float]:
@@ -41,10 +42,19 @@ def process_start() -> float:
     return time.monotonic() - max(0.0, age)
 
 
-def peak_memory() -> int:
-    """Bytes of memory that this process held at most at once; where only that is known, or the one that started it."""
+def peak_memory() -> int | None:
+    """Bytes of memory that this process held at most at once; where only that is known, or the one that started it.
+
+    None where the system does not say.
+    """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
     except (OSError, ValueError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        pass
+    try:
+        import resource
+    except ModuleNotFoundError:  # on Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -12,19 +12,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, save
+from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, read_norms, save
 from baseline_model.config import DEFAULT_CONFIG, TrainConfig, read_config
 from baseline_model.course import load_finished
 from baseline_model.data import sequence_of, unlabelled
 from baseline_model.faults import TrainingError, written_whole
 from baseline_model.features import Norms
-from baseline_model.finetune import norms_of, number_head
+from baseline_model.finetune import NUMBERS, norms_of, number_head
 from baseline_model.heads import LinearHead
+from baseline_model.inference import predict
 from baseline_model.network import Trunk
 from baseline_model.prepare import PreparedScan, prepare
 from baseline_model.pretrain import pretrain
+from baseline_model.scans import Scan
 from baseline_model.segmentation import MENINGIOMA, NERVE, segmentation_head
 
 MOST_NORMS = 2000  # scans; more would make the norms no better
@@ -43,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, default=Path("run"), help="folder for what the stages make")
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the settings, a TOML file")
     parser.add_argument("--output", type=Path, default=DEFAULT, help="the checkpoint")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=_count, default=torch.get_num_threads())
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(given.threads)
@@ -56,7 +59,19 @@ def main(arguments: list[str] | None = None) -> int:
     except TrainingError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:  # a folder that may not be entered, a disk that fails
+        print(f"{error.filename or given.run}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last state that was kept", file=sys.stderr)
+        return 130
     return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number from 1")
+    return int(text)
 
 
 def run_pretrain(data: Path, run: Path, config: TrainConfig, output: Path) -> None:
@@ -89,16 +104,13 @@ def fit_numbers(data: Path, run: Path, config: TrainConfig, trunk: Trunk) -> Non
 
 def run_export(data: Path, run: Path, config: TrainConfig, output: Path) -> None:
     """The checkpoint from what the other stages left in `run`."""
-    linear = _heads(run / "heads.pt")
-    infarct, age, folding = (LinearHead(**linear[name]) for name in NAMES.values())
+    norms, (infarct, age, folding), notes = _heads(run / "heads.pt")
     meningioma, nerve = MENINGIOMA.untrained(), NERVE.untrained()
     load_finished(meningioma, run / "task2.pt", "training of task 2")
     load_finished(nerve, run / "task4.pt", "training of task 4")
-    norms = Norms(**linear["norms"])
-    save(
-        TrainedModel(pretrained(run), norms, infarct, age, folding, meningioma, nerve, linear["notes"]),
-        output,
-    )
+    model = TrainedModel(pretrained(run), norms, infarct, age, folding, meningioma, nerve, notes)
+    _check_widths(model, run / "heads.pt")
+    save(model, output)
     load_model(output)
     log.info("wrote %s, %.1f MB", output, output.stat().st_size / 1e6)
 
@@ -123,18 +135,36 @@ STAGES: dict[str, Callable[[Path, Path, TrainConfig, Path], None]] = {
 
 def _prepared(data: Path, run: Path, config: TrainConfig) -> list[PreparedScan]:
     paths = [path for session in unlabelled(data) for path in session.values()]
-    return prepare(paths, run / "scans", workers=config.workers, faulty=config.faulty)
+    return prepare(paths, run / "scans", workers=config.workers, faulty=config.faulty, top=data)
 
 
-def _heads(path: Path) -> dict[str, dict[str, Any]]:
+def _heads(path: Path) -> tuple[Norms, list[LinearHead], dict[str, str]]:
+    """The norms, the linear heads in the order of NAMES, and what is known of each."""
     if not path.exists():
         raise TrainingError(f"{path}: the heads have not been fitted; run the stage finetune first")
     try:
-        stored: dict[str, dict[str, Any]] = torch.load(path, weights_only=True)
+        stored: dict[str, dict[str, Any]] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - a damaged file raises nearly anything, and each means this
         reason = str(error).partition("\n")[0]
         raise TrainingError(f"{path}: cannot be read ({reason})") from None
-    return stored
+    try:
+        heads = [LinearHead(**stored[name]) for name in NAMES.values()]
+        return read_norms(stored["norms"]), heads, dict(stored["notes"])
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise TrainingError(f"{path}: holds no heads of this network; run the stage finetune again") from None
+
+
+def _check_widths(model: TrainedModel, path: Path) -> None:
+    """Refuses heads that see other features than the trunk gives, as those of another version do."""
+    noise = np.random.default_rng(0).random((40, 48, 40), dtype=np.float32)
+    scan = Scan(noise, np.diag([4.0, 4.0, 4.0, 1.0]))
+    try:
+        for task, keys in NUMBERS.items():
+            answer = predict(model, f"task{task}", dict.fromkeys(keys, scan))
+            if not np.isfinite(answer):
+                raise ValueError("a head that gives no number")
+    except (RuntimeError, ValueError):
+        raise TrainingError(f"{path}: its heads do not fit the trunk; run the stage finetune again") from None
 
 
 if __name__ == "__main__":

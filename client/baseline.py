@@ -11,6 +11,7 @@ _PACKED = Path(__file__).parent / "packed"
 _CHECKOUT = Path(__file__).resolve().parents[1]
 TASKS = ("task1", "task2", "task3", "task4", "task5", "task6")
 _LEFT_OUT = ("__pycache__", "wheels", "run", "data")
+_BUILT = (".tar", ".sif")
 
 
 def fomo26() -> ChallengeRules:
@@ -31,7 +32,7 @@ def baseline_files(start: Start) -> Mapping[str, bytes]:
         )
     top = _found("baseline_model", "baseline_model")
     names = [path.relative_to(top) for path in sorted(top.rglob("*")) if path.is_file()]
-    kept = [name for name in names if not set(name.parts) & set(_LEFT_OUT)]
+    kept = [name for name in names if not set(name.parts) & set(_LEFT_OUT) and name.suffix not in _BUILT]
     files = {f"baseline_model/{name.as_posix()}": _released(top / name) for name in kept}
     return {"README.md": baseline_page(start), **files, **companions(start)}
 

@@ -1,6 +1,6 @@
 """What the server will say of the pretrained checkpoints of images, said before gigabytes are saved and sent."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from client.preflight import GIVEN_BACK, Aim, require_image_file
 from client.progress import waiting
 from contract.images import CheckpointState, DeclaredCheckpoint, ImageOut
 from contract.problems import ErrorCode
+from contract.statuses import EvaluationStatus
 from contract.submissions import SubmissionOut
 from evaluator.terminal import in_line
 from sandbox.archive import ArchiveInvalid, CheckpointLabels, ToolMissing, declared_by, declared_in
@@ -56,7 +57,7 @@ def tell_checkpoints(client: Client, aim: Aim, sources: Mapping[str, str], spec:
         if image is not None:
             _tell(source, image, required=asked == _REQUIRED)
     digests = {task: image.sha256 for task, image in known.items()}
-    told = _by_digest(digests)
+    told = _by_digest(digests.items())
     if len({digest for digest in digests.values() if digest}) > 1:
         if asked == _REQUIRED:
             raise _refused(
@@ -64,7 +65,8 @@ def tell_checkpoints(client: Client, aim: Aim, sources: Mapping[str, str], spec:
             )
         warn(f"These images hold several checkpoints, and the board will say that they differ: {told}.")
         return
-    for sentence in _elsewhere(client.submissions(aim.slug, aim.team), aim, digests, stored):
+    best = spec.get("ranking", {}).get("entry") == "best"
+    for sentence in _elsewhere(client.submissions(aim.slug, aim.team), aim, digests, stored, best=best):
         warn(sentence)
 
 
@@ -122,18 +124,22 @@ def _elsewhere(
     aim: Aim,
     digests: Mapping[str, str | None],
     stored: Sequence[ImageOut],
+    *,
+    best: bool,
 ) -> Iterator[str]:
-    """A sentence on the team's other tasks of this track and phase, where their images hold something else."""
+    """A sentence on the team's other tasks of this track and phase, where their images hold something else.
+
+    best: whether the best evaluation of a task counts, and not the latest.
+    """
     held = {image.digest: image.facts.checkpoint for image in stored}
     here = next((digest for digest in digests.values() if digest), None)
-    others: dict[str, str | None] = {}
-    for submission in submissions:  # the newest first
-        if (submission.track, submission.phase) == (aim.track, aim.phase):
-            for one in submission.evaluations:
-                found = held.get(one.image)
-                if one.task not in aim.tasks and one.status not in GIVEN_BACK and found is not None:
-                    others.setdefault(one.task, found.sha256 if found.verified else None)
-    differing = {task: digest for task, digest in others.items() if digest != here}
+    mine = [one for one in submissions if (one.track, one.phase) == (aim.track, aim.phase)]
+    others: dict[tuple[str, str | None], None] = {}
+    for task, image in _counting(mine, best=best):
+        found = held.get(image)
+        if task not in aim.tasks and found is not None:
+            others[task, found.sha256 if found.verified else None] = None
+    differing = [(task, digest) for task, digest in others if digest != here]
     if differing and digests:
         yield (
             f"Your other tasks on this track differ from that: {_by_digest(differing)}. Until they are submitted "
@@ -141,10 +147,25 @@ def _elsewhere(
         )
 
 
-def _by_digest(digests: Mapping[str, str | None]) -> str:
+def _counting(submissions: Sequence[SubmissionOut], *, best: bool) -> Iterator[tuple[str, str]]:
+    """Tasks and images of the evaluations that count, or may once they have ended.
+
+    Which of a task's scored evaluations is the best is not asked: the server shows that where it may be seen.
+    """
+    ended = set[str]()
+    for submission in submissions:  # the newest first
+        for one in submission.evaluations:
+            if one.status in GIVEN_BACK or one.voided is not None or (one.task in ended and not best):
+                continue
+            if one.status == EvaluationStatus.SCORED:
+                ended.add(one.task)
+            yield one.task, one.image
+
+
+def _by_digest(digests: Iterable[tuple[str, str | None]]) -> str:
     """Tasks and what their images hold, in words."""
     found: dict[str | None, list[str]] = {}
-    for task, digest in digests.items():
+    for task, digest in digests:
         found.setdefault(digest, []).append(task)
     return "; ".join(
         f"{', '.join(tasks)}: {digest or 'none that is verified'}" for digest, tasks in found.items()

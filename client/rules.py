@@ -1,7 +1,7 @@
 """A challenge's rules: from its file, or from the server under its name."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import yaml
 
@@ -29,7 +29,7 @@ def read_rules(challenge: str, overlay: Path | None = None) -> ChallengeRules:
     """
     path = Path(challenge)
     if not path.is_file():
-        if "/" in challenge or challenge.endswith((".yaml", ".yml")):
+        if names_file(challenge):
             raise Local(f"There is no challenge file {challenge}.")
         return _from_server(challenge)
     try:
@@ -37,6 +37,12 @@ def read_rules(challenge: str, overlay: Path | None = None) -> ChallengeRules:
     except SpecError as error:
         raise WrongUsage(f"The challenge file cannot be used:\n{error}") from None
     return ChallengeRules(spec, path.read_text(encoding="utf-8"))
+
+
+def names_file(challenge: str) -> bool:
+    """Whether this is meant as a file of any system, and not as a challenge's name."""
+    path = PureWindowsPath(challenge)  # whose separators are those of both
+    return path.name != challenge or path.suffix in (".yaml", ".yml")
 
 
 def _from_server(slug: str) -> ChallengeRules:

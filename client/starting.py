@@ -102,7 +102,7 @@ def _page(start: Start) -> Mapping[str, Any]:
         "short": in_line(run_words.short(task.output)),
         "counts": list(map(in_line, run_words.whole(task.output))),
         "seconds": f"{limits.seconds_per_case:g}",
-        "memory": size(limits.memory),
+        "memory": size(limits.memory).replace(".0 ", " "),
         "cores": f"{limits.cpus:g} core{'s' if limits.cpus != 1 else ''}",
         "gpu": f", and {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "",
         "invoke": _about_invoke(limits.invoke) if start.invoke else "",

@@ -85,7 +85,7 @@ def _whole_points(output: Any) -> list[str]:
     more = "".join(f", {one}" for one in extra)
     said = [
         f'A JSON list of objects with "x", "y", "z"{more} and no other field; '
-        f" [] where there is nothing; {output.most:,} points at most.",
+        f"[] where there is nothing; {output.most:,} points at most.",
         "Coordinates are millimetres of the world that the image's affine leads to."
         if output.unit == "mm"
         else "Coordinates are indices of the image's array, 0 the centre of the first voxel.",
@@ -95,7 +95,10 @@ def _whole_points(output: Any) -> list[str]:
     if output.names:
         said.append(f"Names, each at most once: {', '.join(output.names)}.")
     if output.margin is not None:
-        said.append(f"A point lies at most {output.margin:g} voxels outside of the image.")
+        outside = (
+            f"at most {output.margin:g} voxels outside of the image" if output.margin else "in the image"
+        )
+        said.append(f"A point lies {outside}.")
     return said
 
 

@@ -72,7 +72,7 @@ def _datasets(stages: Stages, spacing: float) -> dict[str, dict[str, Path]]:
 
 
 def _entries(stages: Stages) -> list[TeamEntry]:
-    with stages.stage("container images: baseline, four teams, one broken"):
+    with stages.stage("container images: baseline, skeleton, four teams, one broken"):
         return build_entries(TASKS)
 
 
@@ -116,9 +116,9 @@ def _submit_all(
 ) -> list[Running]:
     def enter(entry: TeamEntry) -> Running:
         participant = join(place, admin, entry)
-        digest = upload(participant, entry)
+        images = upload(participant, entry)
         imported.result()  # nothing can be submitted to a phase without cases
-        return Running(entry, participant, submit(participant, entry, digest))
+        return Running(entry, participant, submit(participant, entry, images))
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(enter, entries))

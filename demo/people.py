@@ -1,7 +1,7 @@
 """Who takes part in the demo. Everything goes through the REST API, as it would from anywhere."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,17 @@ CHALLENGE = "fomo26"
 
 @dataclass(frozen=True)
 class TeamEntry:
-    """What one team submits: its image's archive, on one track, for some tasks."""
+    """What one team submits on one track: for each of its tasks an image's archive, often the same."""
 
     team: str
     track: str
-    archive: Path
-    tasks: Sequence[str]
+    archives: Mapping[str, Path]
     baseline: bool = False
+
+    @property
+    def tasks(self) -> Sequence[str]:
+        """The tasks that it takes part in."""
+        return tuple(self.archives)
 
 
 @dataclass(frozen=True)
@@ -66,25 +70,28 @@ def join(installation: Installation, admin: Client, entry: TeamEntry) -> SignedI
     member = Client(installation.url, token=visitor.log_in(log_in.email, log_in.password))
     token = member.create_token("demo", ("read", "submit"))
     client = Client(installation.url, token=token.token)
-    team = client.create_team(CHALLENGE, "Our method" if entry.baseline else entry.team)
+    team = client.create_team(CHALLENGE, f"Makers of {entry.team}" if entry.baseline else entry.team)
     if entry.baseline:
         admin.request("PATCH", f"/admin/teams/{team.id}", json={"baseline": True, "name": entry.team})
     return SignedInTeam(client, team.id, log_in)
 
 
-def upload(participant: SignedInTeam, entry: TeamEntry) -> str:
-    """Uploads the entry's image and waits for its check; returns the image's digest."""
-    archive = read_archive(entry.archive)
-    upload_id = upload_archive(participant.client, CHALLENGE, participant.team, archive)
-    return wait_for_image(participant.client, upload_id)
+def upload(participant: SignedInTeam, entry: TeamEntry) -> Mapping[str, str]:
+    """Uploads the entry's images, each once, and waits for their checks; returns the digest of each task's image."""
+    digests = {}
+    for path in dict.fromkeys(entry.archives.values()):
+        archive = read_archive(path)
+        upload_id = upload_archive(participant.client, CHALLENGE, participant.team, archive)
+        digests[path] = wait_for_image(participant.client, upload_id)
+    return {task: digests[path] for task, path in entry.archives.items()}
 
 
-def submit(participant: SignedInTeam, entry: TeamEntry, digest: str) -> SubmissionOut:
-    """Submits one image for all tasks of the entry, in phase validation."""
+def submit(participant: SignedInTeam, entry: TeamEntry, images: Mapping[str, str]) -> SubmissionOut:
+    """Submits these images, a digest for each task, in phase validation."""
     return participant.client.submit(
         CHALLENGE,
         team=participant.team,
         track=entry.track,
         phase="validation",
-        images=dict.fromkeys(entry.tasks, digest),
+        images=images,
     )

@@ -33,15 +33,17 @@ def serve():
     """Answers case after case until standard input ends: a line of JSON in, a line of JSON back."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not stand between the answers
-    for line in sys.stdin:
-        asked = json.loads(line)
+    for line in sys.stdin.buffer:
+        case, ok = None, False
         try:
+            asked = json.loads(line)
+            case = asked["case"]
             main(asked["arguments"])
             ok = True
-        except (Exception, SystemExit):  # one bad case must not end the others
+        except (Exception, SystemExit):  # one bad case, or a line that is none, must not end the others
             traceback.print_exc()
-            ok = False
-        print(json.dumps({"case": asked["case"], "ok": ok}), file=answers, flush=True)
+        if case is not None:
+            print(json.dumps({"case": case, "ok": ok}), file=answers, flush=True)
 '''
 _END = '\n\nif __name__ == "__main__":\n    {start}\n'
 

@@ -5,6 +5,7 @@ from demo.images._base import ensure_base
 from demo.images._baseline import build_baseline_image
 from demo.images._cache import cache_dir
 from demo.images._errors import BaseUnavailableError
+from demo.images._skeleton import build_skeleton_image
 from demo.images._teams import BROKEN, TEAMS, build_team_image
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "BaseUnavailableError",
     "build_baseline_image",
     "build_image",
+    "build_skeleton_image",
     "build_team_image",
     "cache_dir",
     "ensure_base",

@@ -28,12 +28,13 @@ def build_image(
     user: str = "",
     cmd: Sequence[str] | None = None,
     entrypoint: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
     engine_cli: str = "docker",
 ) -> Path:
     """Archive of an image: `base` plus `files` (absolute path in the image → content, mode 0755).
 
     The same arguments give the same bytes, from the cache when they were built before. `name` becomes the
-    tag `name:latest` in the archive; `env`, `user`, `cmd` and `entrypoint` replace those of the base.
+    tag `name:latest` in the archive; `env`, `user`, `cmd`, `entrypoint` and `labels` replace those of the base.
 
     Raises:
         subprocess.CalledProcessError: the engine does not know `base`.
@@ -42,6 +43,8 @@ def build_image(
     layer = _layer(files)
     config = json.loads((folder / "config.json").read_bytes())
     _configure(config, env=env or {}, user=user, cmd=cmd, entrypoint=entrypoint)
+    if labels:
+        config["config"]["Labels"] = dict(labels)
     config["rootfs"]["diff_ids"].append("sha256:" + hashlib.sha256(layer).hexdigest())
     config["history"] = [*config.get("history", []), {"created": "1970-01-01T00:00:00Z", "created_by": name}]
     text = json.dumps(config, sort_keys=True).encode()

@@ -97,6 +97,46 @@ def test_a_state_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     torch.save(kept | {"step": 4}, state)
     with pytest.raises(TrainingError, match="is at step 4 of 12; let it finish first"):
         load_finished(nn.Linear(4, 1), state, "pretraining")
+    state.write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"state\.pt: cannot be read as the state of a training"):
+        train(state)
+
+
+ODD: dict[str, tuple[dict[str, object], str]] = {
+    "no optimiser": ({"optimiser": None}, "is damaged, or of another network"),
+    "an empty optimiser": ({"optimiser": {}}, "is damaged, or of another network"),
+    "another network": (
+        {"module": {"weight": torch.ones(1)}},
+        "is damaged, or of another network",
+    ),
+    "a network of words": (
+        {"module": {"0.weight": "many"}},
+        "is damaged, or of another network",
+    ),
+    "a schedule of numbers": ({"schedule": 3}, "is damaged, or of another network"),
+    "steps in words": ({"step": "six"}, "is no state of a training"),
+    "more steps than there are": ({"step": STEPS + 1}, "is no state of a training"),
+    "no module": ({"module": None}, "is no state of a training"),
+    "settings of another kind": ({"about": 3}, "is no state of a training"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_an_odd_state_is_refused_in_one_sentence_and_stays_as_it_is(what: str, tmp_path: Path) -> None:
+    state = tmp_path / "state.pt"
+    train(state)
+    changed, said = ODD[what]
+    torch.save(torch.load(state, weights_only=True) | changed, state)
+    before = state.read_bytes()
+    with pytest.raises(TrainingError, match=said) as refused:
+        train(state)
+    assert str(refused.value).startswith(f"{state}: ")
+    assert state.read_bytes() == before
+
+
+def test_what_is_no_state_at_all_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "state.pt"
+    train(state)
     state.write_bytes(state.read_bytes()[:900])
     with pytest.raises(TrainingError, match=r"state\.pt: cannot be read as the state of a training"):
         train(state)

@@ -8,7 +8,15 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from baseline_model.data import LeftOutScans, UnusableSession, examples, read_mask, sequence_of, unlabelled
+from baseline_model.data import (
+    Example,
+    LeftOutScans,
+    UnusableSession,
+    examples,
+    read_mask,
+    sequence_of,
+    unlabelled,
+)
 from baseline_model.faults import TrainingError
 from baseline_model.prepare import prepare
 from baseline_model.volumes import HEAD
@@ -105,6 +113,14 @@ def test_an_odd_orientation_lands_on_the_same_view(tmp_path: Path) -> None:
 
     apart = np.abs(np.load(one.views[0]).astype(float) - np.load(two.views[0]).astype(float))
     assert np.quantile(apart, 0.99) < 0.05
+
+
+@pytest.mark.parametrize("content", [b"", b"old", b"nan", b"inf", b"1 2", b"\xff\xfe4"])
+def test_a_label_that_is_no_number_is_left_out_by_its_name(content: bytes, tmp_path: Path) -> None:
+    label = tmp_path / "label.txt"
+    label.write_bytes(content)
+    with pytest.raises(UnusableSession, match=r"label\.txt: holds no number"):
+        Example({}, label, "sub-01").number()
 
 
 def test_labelled_sessions_of_both_editions_are_read(tmp_path: Path) -> None:

@@ -36,29 +36,28 @@ def test_one_process_answers_as_fresh_ones_do(tmp_path: Path) -> None:
         assert served == (tmp_path / "fresh.txt").read_text()
 
 
-def test_what_asks_for_no_case_is_said_and_passed_over(tmp_path: Path) -> None:
+def test_what_asks_for_no_case_is_said_and_passed_over_unless_it_names_one(tmp_path: Path) -> None:
     case = make_case("task3", "validation", 1, seed=3)
     write_scans(tmp_path, case)
     scan = tmp_path / case.subject / case.session / "t1w.nii.gz"
     good = {"case": "good", "arguments": ["--t1", str(scan), "--output", str(tmp_path / "good.txt")]}
-    unheard = [
-        "no JSON",
-        "[1, 2]",
-        '{"case": "x"}',
-        '{"case": 1, "arguments": []}',
-        '{"case": "x", "arguments": [1]}',
+    unheard = ["no JSON", "[1, 2]", "\udcff\udcfe", 100_000 * "[", "", '{"case": 1, "arguments": []}']
+    named = ['{"case": "x"}', '{"case": "y", "arguments": [1]}']
+    lines = [
+        *unheard,
+        *named,
+        json.dumps({"case": "bad", "arguments": ["--t1", "/none", *good["arguments"][2:]]}),
     ]
-    lines = [*unheard, json.dumps({"case": "bad", "arguments": ["--t1", "/none", *good["arguments"][2:]]})]
 
     done = _run([*lines, json.dumps(good | {"priority": 3})])
 
-    assert _answers(done) == [{"case": "bad", "ok": False}, {"case": "good", "ok": True}]
+    failed = [{"case": case, "ok": False} for case in ("x", "y", "bad")]
+    assert _answers(done) == [*failed, {"case": "good", "ok": True}]
     assert (tmp_path / "good.txt").exists()
     said = done.stderr.splitlines()
     assert len(said) == len(lines), said
-    assert [line.startswith("the line asks for no case: ") for line in said] == [True] * len(unheard) + [
-        False
-    ]
+    told = [line.startswith("the line asks for no case: ") for line in said]
+    assert told == [True] * len(unheard + named) + [False]
 
 
 def test_without_a_checkpoint_it_ends_with_a_sentence(tmp_path: Path) -> None:
@@ -88,6 +87,7 @@ def _run(lines: list[str], *, where: Path = CHECKOUT, code: int = 0) -> subproce
         input="".join(line + "\n" for line in lines),
         capture_output=True,
         text=True,
+        errors="surrogateescape",
         check=False,
         cwd=where,
         env={"PYTHONPATH": str(where), "PROCTOR_TASK": "task3", "PATH": "/usr/bin:/bin"},

@@ -102,6 +102,25 @@ def test_a_stage_that_cannot_run_says_so_in_a_line(
     assert not (tmp_path / "made.pt").exists()
 
 
+def test_an_interrupted_stage_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(train.STAGES, "pretrain", interrupted)
+    assert train.main(["pretrain", "--run", str(tmp_path), "--threads", "1"]) == 130
+    said = capsys.readouterr().err
+    assert said == "interrupted; the same command goes on from the last state that was kept\n"
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "many", ""])
+def test_an_impossible_number_of_threads_is_said(threads: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        train.main(["pretrain", f"--threads={threads}"])
+    assert capsys.readouterr().err.endswith("argument --threads: a whole number from 1\n")
+
+
 def test_a_foreign_or_damaged_checkpoint_is_said(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     with pytest.raises(FileNotFoundError):

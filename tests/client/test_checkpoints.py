@@ -4,16 +4,19 @@ import hashlib
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import update
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge
 from server.challenges.service import apply
 from server.database import unit_of_work
+from server.evaluations.models import Evaluation
 from tests.client.archives import image_archive
 from tests.client.conftest import Cli, Server
-from tests.client.test_submit import OPEN
+from tests.client.test_submit import OPEN, end, submitted
 
 ONE, TWO = b"weights of one", b"weights of two"
 Archive = Callable[..., Path]
@@ -125,3 +128,43 @@ def test_of_a_local_image_its_labels_are_read_and_of_a_known_one_what_the_server
     assert f"declares the checkpoint {sha256(ONE)}; the server looks for the file." in plain(done.output)
     again = mine("submit", local_image, "-t", "task2", *OPEN)
     assert f"its checkpoint /app/w.pt is verified: {sha256(ONE)}" in plain(again.output)
+
+
+def test_the_scored_image_counts_until_a_newer_one_has_ended(
+    mine: Cli, server: Server, archive: Archive
+) -> None:
+    first, second = archive("first", declares=ONE), archive("second", declares=TWO)
+    end(server, submitted(mine("submit", first, "-t", "task1", *OPEN).output), EvaluationStatus.SCORED)
+    newer = submitted(mine("submit", second, "-t", "task1", *OPEN).output)
+    told = f"differ from that: task1: {sha256(ONE)}."
+    assert told in plain(mine("submit", second, "-t", "task2", *OPEN).output)
+    end(server, newer, EvaluationStatus.SCORED)
+    done = mine("submit", second, "-t", "task3", *OPEN)
+    assert (done.exit_code, "differ from that" in done.output) == (0, False), done.output
+
+
+def test_where_the_best_counts_an_older_image_may_be_it_and_no_annulled_one_is(
+    mine: Cli, server: Server, spec: Challenge, slug: str, archive: Archive
+) -> None:
+    boards = {
+        name: board.model_copy(update={"primary": next(iter(board.metrics))})
+        for name, board in spec.boards.items()
+    }
+    ranking = spec.ranking.model_copy(update={"entry": "best"})
+    changed = {"challenge": slug, "boards": boards, "ranking": ranking}
+    with unit_of_work(server.sessions) as session:
+        apply(session, spec.model_copy(update=changed), actor="tests")
+    first, second = archive("first", declares=ONE), archive("second", declares=TWO)
+    older = submitted(mine("submit", first, "-t", "task1", *OPEN).output)
+    for sent in (older, submitted(mine("submit", second, "-t", "task1", *OPEN).output)):
+        end(server, sent, EvaluationStatus.SCORED)
+    told = f"differ from that: task1: {sha256(ONE)}."
+    assert told in plain(mine("submit", second, "-t", "task2", *OPEN).output)
+    with unit_of_work(server.sessions) as session:
+        session.execute(
+            update(Evaluation)
+            .where(Evaluation.submission_id == UUID(older))
+            .values(voided="annulled by a test")
+        )
+    done = mine("submit", second, "-t", "task3", *OPEN)
+    assert (done.exit_code, "differ from that" in done.output) == (0, False), done.output

@@ -17,7 +17,7 @@ from client import baseline, kinds, starting
 from client.errors import WrongUsage
 from client.folders import write_folder
 from client.kinds import KINDS
-from client.rules import ChallengeRules
+from client.rules import ChallengeRules, names_file
 from client.starting import Start, skeleton_files
 from contract import skeleton
 from evaluator.spec import Challenge, load_challenge
@@ -142,11 +142,13 @@ def test_the_baseline_is_the_template_of_the_repository_to_the_last_byte(
 def test_the_baseline_is_whole_wherever_proctor_lies(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a training leaves in the template is no part of it; folders above it are called as they please."""
+    """Nothing that a training or a build left in the template is part of it, whatever folders above it are called."""
     place = tmp_path / "data" / "run" / "wheels"
     (place / "baseline_model" / "data").mkdir(parents=True)
     (place / "baseline_model" / "predict.py").write_bytes(b"")
     (place / "baseline_model" / "data" / "scan.nii").write_bytes(b"")
+    for name in ("my-submission.tar", "my-submission.sif"):
+        (place / "baseline_model" / name).write_bytes(b"")
     shutil.copyfile(FOMO26, place / "fomo26.yaml")
     monkeypatch.setattr(baseline, "_PACKED", place)
     done = cli("init", tmp_path / "mine", "--from", "baseline")
@@ -157,7 +159,7 @@ def test_the_baseline_is_whole_wherever_proctor_lies(
 def test_no_wheel_takes_what_a_training_left_in_the_template(tmp_path: Path) -> None:
     """Scans of people, perhaps."""
     top, place = tmp_path / "baseline_model", tmp_path / "distributions" / "client"
-    for name in ("predict.py", "data/scan.nii", "run/pretrain.pt", "wheels/torch.whl"):
+    for name in ("predict.py", "data/scan.nii", "run/pretrain.pt", "wheels/torch.whl", "mine.sif"):
         (top / name).parent.mkdir(parents=True, exist_ok=True)
         (top / name).touch()
     build = runpy.run_path(str(ROOT / "distributions" / "client" / "hatch_build.py"))
@@ -329,3 +331,20 @@ def test_flags_that_are_no_names_of_python_are_taken(spec: Challenge, tmp_path: 
     ast.parse(program)
     assert "case.input_in" in program
     assert 'parser.add_argument("--3d-view", dest="input_3d_view", required=True)' in program
+
+
+@pytest.mark.parametrize(
+    ("word", "file"),
+    [
+        ("fomo26", False),
+        ("challenge.yaml", True),
+        ("challenge.yml", True),
+        ("mine/challenge", True),
+        (r"mine\challenge", True),
+        (r"C:\mine\challenge", True),
+        ("C:challenge", True),
+        (r"\\host\share\challenge", True),
+    ],
+)
+def test_a_challenge_s_file_is_told_from_its_name_as_every_system_writes_paths(word: str, file: bool) -> None:
+    assert names_file(word) is file

@@ -1,6 +1,7 @@
 """The demo's images, and what their programs answer, run here without a container."""
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from client.checked import facts_of
+from contract import skeleton
+from contract.images import CheckpointState
 from demo.brains import make_case
 from demo.brains.layout import write_scans
-from demo.images import BROKEN, TEAMS, build_image, build_team_image, ensure_base
+from demo.images import BROKEN, TEAMS, build_image, build_skeleton_image, build_team_image, ensure_base
 from demo.images._pull import can_have
 from evaluator.outputs import check_output
 from evaluator.spec import load_challenge
@@ -68,6 +72,31 @@ def test_the_same_files_make_the_same_archive(base: str) -> None:
 
 def test_the_teams_make_different_images(base: str) -> None:
     assert len({build_team_image(name, base) for name in (*TEAMS, BROKEN)}) == len(TEAMS) + 1
+
+
+def test_a_team_s_two_images_declare_two_checkpoints_that_are_there(base: str) -> None:
+    found = [
+        facts_of(build_team_image("gyrus", base, checkpoint=text)).checkpoint for text in (b"one", b"other")
+    ]
+    assert [one and one.state for one in found] == [CheckpointState.VERIFIED] * 2
+    assert len({one and one.sha256 for one in found}) == 2
+    plain = facts_of(build_team_image("gyrus", base)).checkpoint
+    assert plain is not None
+    assert plain.state is CheckpointState.NOT_DECLARED
+
+
+def test_the_skeleton_s_image_holds_the_program_of_proctor_init(base: str) -> None:
+    archive = build_skeleton_image("task3", base)
+    assert build_skeleton_image("task3", base) == archive, "from the cache"
+    program = skeleton.program(CHALLENGE.tasks["task3"], invoke=True)
+    assert program is not None
+    with tarfile.open(archive) as tar:
+        manifest = json.loads(_member(tar, "manifest.json"))[0]
+        config = json.loads(_member(tar, manifest["Config"]))["config"]
+        with tarfile.open(fileobj=io.BytesIO(_member(tar, manifest["Layers"][-1]))) as layer:
+            assert _member(layer, "app/predict.py").decode() == program
+    assert config["Labels"]["proctor.invoke"] == "1"
+    assert "proctor.checkpoint.path" not in config["Labels"]
 
 
 def test_an_unknown_team_has_no_image(base: str) -> None:

@@ -39,11 +39,12 @@ def squashfs(files: Files, *, more: Sequence[str] = (), zeros: Mapping[str, int]
         return made(top, Path(name) / "made", more)
 
 
-def made(top: Path, target: Path, more: Sequence[str] = ()) -> bytes:
-    """The file system of what is below `top`, equal for equal content."""
+def made(top: Path, target: Path, more: Sequence[str] = (), *, level: int = 9) -> bytes:
+    """The file system of what is below `top`, equal for equal content; `level`: how hard it is compressed, to 9."""
     command = ["mksquashfs", str(top), str(target), "-noappend", "-no-progress", "-quiet"]
     command += [] if more else ["-all-root"]
     command += ["-all-time", "1000000000", "-mkfs-time", "1000000000", "-comp", "gzip"]
+    command += ["-Xcompression-level", str(level)]
     for one in more:
         command += ["-p", one]
     subprocess.run(command, check=True, capture_output=True)
