@@ -192,8 +192,9 @@ def test_a_program_that_is_stopped_leaves_what_it_printed(trial: Any, base: str,
 
 def test_limits_above_this_machine_are_lowered_with_a_warning(spec: Challenge) -> None:
     limits, warnings = limits_here(spec.limits, memory=8 * 2**30, cpus=4, gpu=None)
-    assert (limits.memory, limits.cpus, limits.gpu, limits.shm) == (8 * 2**30, 4.0, None, 8 * 2**30)
+    assert (limits.memory, limits.cpus, limits.gpu, limits.shm) == (7 * 2**30, 4.0, None, 7 * 2**30)
     assert len(warnings) == 3
+    assert "64.0 GiB memory in the challenge, 7.0 GiB of the 8.0 GiB here." in warnings
     same, none = limits_here(spec.limits, memory=2**40, cpus=64, gpu="GPU-1")
     assert (same, none) == (spec.limits, [])
 
