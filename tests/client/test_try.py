@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nibabel as nib
 import numpy as np
@@ -86,6 +87,19 @@ def test_a_good_image_is_valid_on_every_case(trial: Any, base: str, names: list[
     assert "sub-01/ses-01" in done.output
     assert len(names) == 2
     assert [found for name in names for found in containers(name)] == []
+
+
+def test_the_checkpoint_that_an_image_of_the_engine_declares_is_told(trial: Any, base: str) -> None:
+    tag = f"proctor-test-{uuid4().hex[:10]}"
+    labels = f"LABEL proctor.checkpoint.path=/app/model.pt proctor.checkpoint.sha256={'a' * 64}"
+    command = ["docker", "build", "--quiet", "--tag", tag, "-"]
+    subprocess.run(command, input=f"FROM {base}\n{labels}\n".encode(), capture_output=True, check=True)
+    try:
+        declared = " ".join(trial(tag, "--first", "1").output.split())
+    finally:
+        subprocess.run(["docker", "rmi", tag], capture_output=True, check=True)
+    assert f"It declares the checkpoint /app/model.pt: sha256:{'a' * 64}." in declared
+    assert "The image declares no pretrained checkpoint." in trial(base, "--first", "1").output
 
 
 def test_podman_says_the_same(trial: Any, base: str) -> None:
