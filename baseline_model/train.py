@@ -18,7 +18,7 @@ import torch
 from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, read_norms, save
 from baseline_model.config import DEFAULT_CONFIG, TrainConfig, read_config
 from baseline_model.course import load_finished
-from baseline_model.data import sequence_of, unlabelled
+from baseline_model.data import examples, sequence_of, unlabelled
 from baseline_model.faults import TrainingError, written_whole
 from baseline_model.features import Norms
 from baseline_model.finetune import NUMBERS, norms_of, number_head
@@ -31,6 +31,7 @@ from baseline_model.scans import Scan
 from baseline_model.segmentation import MENINGIOMA, NERVE, segmentation_head
 
 MOST_NORMS = 2000  # scans; more would make the norms no better
+LABELLED = range(1, 6)
 NAMES = {1: "infarct", 3: "age", 5: "folding"}
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         config = read_config(given.config)
+        if given.stage == "all":
+            require_data(given.data)
         for stage in STAGES if given.stage == "all" else [given.stage]:
             log.info("%s", stage)
             STAGES[stage](given.data, given.run, config, given.output)
@@ -124,6 +127,21 @@ def pretrained(run: Path) -> Trunk:
     trunk = Trunk()
     load_finished(trunk, run / "pretrain.pt", "pretraining")
     return trunk.half().float()
+
+
+def require_data(data: Path) -> None:
+    """Refuses data in which a later stage would find nothing, before pretraining has taken its hours.
+
+    Raises:
+        TrainingError: there are no labelled sessions of a task, or too few unlabelled T1-weighted scans for the norms.
+    """
+    for task in LABELLED:
+        examples(data, task)
+    paths = [path for session in unlabelled(data) for path in session.values()]
+    if sum(sequence_of(path.name) == "t1w" for path in paths) < 2:
+        raise TrainingError(
+            f"{data / 'pretraining'}: holds fewer than two T1-weighted scans (t1w.nii.gz or t1.nii.gz)"
+        )
 
 
 STAGES: dict[str, Callable[[Path, Path, TrainConfig, Path], None]] = {

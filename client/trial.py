@@ -15,7 +15,16 @@ from contract.cuda import GpuDriver, by_major, required, told, too_new
 from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits
 from evaluator.verdicts import PlatformFault
-from sandbox.archive import ArchiveInvalid, Call, DirectorySink, ToolMissing, check_archive, write_canonical
+from sandbox.archive import (
+    ArchiveInvalid,
+    Call,
+    CheckpointLabels,
+    DirectorySink,
+    ToolMissing,
+    check_archive,
+    declared_in,
+    write_canonical,
+)
 from sandbox.engine import Engine
 from sandbox.engines import EngineKind
 from sandbox.faults import EngineFault, ImageRefused
@@ -71,18 +80,22 @@ def connect(kind: EngineKind | None = None) -> Engine:
 def limits_here(limits: Limits, *, memory: int, cpus: int, gpu: str | None) -> tuple[Limits, list[str]]:
     """`limits` as far as this machine goes, and a sentence for every one that is lower here.
 
-    `memory` in bytes and `cpus` are what the engine's host has; `gpu` is a local GPU's UUID.
+    `memory` in bytes and `cpus` are what the engine's host has; `gpu` is a local GPU's UUID. Of the memory an eighth is
+    left to the host: a container that may take all of it ends other programs there before it is stopped itself.
     """
+    spare = memory - memory // 8
     changes: dict[str, object] = {}
     warnings = []
     if limits.cpus > cpus:
         changes["cpus"] = float(cpus)
         warnings.append(f"{limits.cpus:g} processor cores in the challenge, {cpus} here: cases take longer.")
-    if limits.memory > memory:
-        changes["memory"] = memory
-        warnings.append(f"{size(limits.memory)} memory in the challenge, {size(memory)} here.")
-    if limits.shm > memory:
-        changes["shm"] = memory
+    if limits.memory > spare:
+        changes["memory"] = spare
+        warnings.append(
+            f"{size(limits.memory)} memory in the challenge, {size(spare)} of the {size(memory)} here."
+        )
+    if limits.shm > spare:
+        changes["shm"] = spare
     if limits.gpu is not None and limits.gpu.count and gpu is None:
         changes["gpu"] = None
         warnings.append("The challenge runs cases with a GPU, here is none: the image has to work without.")
@@ -179,6 +192,11 @@ def requires_driver(engine: Engine, image: str) -> tuple[str, ...]:
     """What an image that the engine has asks of an NVIDIA driver, by its variables."""
     declared = (engine.inspect_image(image).get("Config") or {}).get("Env") or ()
     return required(dict(variable.partition("=")[::2] for variable in declared))
+
+
+def labels_of(engine: Engine, image: str) -> CheckpointLabels | None:
+    """The checkpoint that an image that the engine has declares; None where it declares none."""
+    return declared_in((engine.inspect_image(image).get("Config") or {}).get("Labels") or {})
 
 
 def host_memory(engine: Engine) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from client.trial import (
     driver_warning,
     host_memory,
     image_on_engine,
+    labels_of,
     limits_here,
     requires_driver,
     try_cases,
@@ -26,6 +27,7 @@ from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits
 from evaluator.terminal import in_line
 from evaluator.verdicts import Fault, Verdict
+from sandbox.archive import CheckpointLabels
 from sandbox.engine import Engine
 from sandbox.engines import EngineKind
 from sandbox.faults import EngineFault
@@ -62,16 +64,15 @@ def try_on_cases(
         card = next(iter(gpus()), None)
         gpu = card.uuid if card else None
         limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
-        for warning in warnings:
-            err.print(warning, style="yellow")
         calls = {task.call for task in spec.tasks.values()}
         used = card if limits.gpu else None
         tell = partial(_tell, spec, running, used)
-        if not Path(image).is_file():
-            _tell_checkpoint(spec, None)
         with image_on_engine(running, image, limit=limits.image, calls=calls, tell=tell) as digest:
             if not Path(image).is_file():
+                _tell_labels(spec, labels_of(running, digest))
                 _tell_driver(running, used, requires_driver(running, digest))
+            for warning in warnings:
+                err.print(warning, style="yellow")
             plan = TrialPlan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
             failed = _run(running, plan, ready[:first])
     total = len(ready[:first])
@@ -91,20 +92,34 @@ def _tell_driver(engine: Engine, card: InstalledGpu | None, wanted: tuple[str, .
         warn(said)
 
 
-def _tell_checkpoint(spec: Challenge, facts: ImageFacts | None) -> None:
-    """Says what the server will find of the image's checkpoint; without facts, how to learn it."""
-    if spec.checkpoint is None:
+def _tell_checkpoint(spec: Challenge, facts: ImageFacts) -> None:
+    """Says what the server will find of the checkpoint of an image in a file."""
+    if spec.checkpoint is None or facts.checkpoint is None:
         return
-    if facts is None or facts.checkpoint is None:
-        err.print("The image's checkpoint is compared in its archive: save the image, and try that file.")
-    elif facts.checkpoint.verified:
+    if facts.checkpoint.verified:
         err.print(
             Text(in_line(f"Its checkpoint {facts.checkpoint.path} is verified: {facts.checkpoint.sha256}."))
         )
     else:
-        why = facts.checkpoint.why or "The image declares no pretrained checkpoint."
-        ends = " The server will refuse it." if spec.checkpoint == "required" else ""
-        warn(f"{why}{ends}")
+        _warn_of_checkpoint(spec, facts.checkpoint.why)
+
+
+def _tell_labels(spec: Challenge, labels: CheckpointLabels | None) -> None:
+    """Says what the engine's image declares; only in an archive can the file be compared."""
+    if spec.checkpoint is None:
+        return
+    if labels is None or labels.wrong is not None:
+        _warn_of_checkpoint(spec, None if labels is None else labels.wrong)
+    else:
+        err.print(
+            Text(in_line(f"It declares the checkpoint {labels.path}: {labels.sha256}.")),
+            "To have the file compared, save the image with `docker save`, and try that archive.",
+        )
+
+
+def _warn_of_checkpoint(spec: Challenge, why: str | None) -> None:
+    ends = " The server will refuse it." if spec.checkpoint == "required" else ""
+    warn(f"{why or 'The image declares no pretrained checkpoint.'}{ends}")
 
 
 def _kind(engine: str | None) -> EngineKind | None:

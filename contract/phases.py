@@ -15,6 +15,8 @@ from contract.texts import Line
 MOST_SECONDS = 5 * 366 * 86_400
 ORGANIZERS = "the organizers"
 """Who amends a challenge, as far as everybody is told; the event log names the account."""
+FIRST_CASES = "its first cases count"
+"""How an amendment says that a task has its first cases in a phase."""
 
 
 class AmendmentOut(Answer):
@@ -30,6 +32,11 @@ class AmendmentOut(Answer):
     what: str
     why: str | None
     by: str
+
+
+def is_first(what: str) -> bool:
+    """Whether an amendment says that a task has its first cases, which nobody can have relied on being otherwise."""
+    return f": {FIRST_CASES} (" in what or " instead of none;" in what
 
 
 class DatesIn(Strict):

@@ -28,6 +28,11 @@ _COMMANDS = re.compile(
 )
 
 
+def short_digests(text: str) -> str:
+    """A sentence with the beginnings of its digests, which are wider than a telephone."""
+    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", text)
+
+
 def line(text: str) -> str:
     """`text`, unless a character of it would not stay in its line.
 

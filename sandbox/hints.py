@@ -13,6 +13,14 @@ NETWORK = (
 )
 SHARED_MEMORY = "The log looks as if /dev/shm was too small: use fewer or smaller data-loader workers."
 CUDA = f"The log looks as if the program's CUDA was newer than the driver of the platform supports: {OLDER}."
+NO_GPU = (
+    "The log looks as if the program found no GPU: choose the device by whether there is one, and load weights with "
+    "`map_location`."
+)
+NO_MODULE = (
+    "The log looks as if a Python package or file is not in the image: install it when the image is built, "
+    "or copy it."
+)
 # Bounded between two words: a container writes the log, and one line may be all of it.
 _HINTS = (
     (
@@ -32,6 +40,12 @@ _HINTS = (
         r"|provided ptx was compiled with an unsupported toolchain|cudaerrorinsufficientdriver"
         r"|forward compatibility was attempted on non supported hw",
     ),
+    (
+        NO_GPU,
+        r"found no nvidia driver|torch\.cuda\.is_available\(\) is false|not compiled with cuda enabled"
+        r"|no cuda-capable device is detected|no cuda gpus are available",
+    ),
+    (NO_MODULE, r"(?:^|\n)modulenotfounderror: no module named"),
 )
 
 

@@ -17,9 +17,10 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 
 from contract.leaderboard import BoardOut, Valued
+from contract.texts import short_digests
 from server import assets
 from server.browser.cookies import browser_of
-from server.words import moment, short_digests
+from server.words import moment
 
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 POLICY = (

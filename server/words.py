@@ -1,6 +1,5 @@
 """Texts for people: what a schema found wrong with a request, never the value itself, which may be a secret; cells."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -21,11 +20,6 @@ def counted(number: int, one: str, many: str) -> str:
 def of_card(shown: int) -> str:
     """What follows a count of GPUs that show so many bytes at least: the size that such a card is sold with, if any."""
     return f" of {shown / 10**9:g} GB" if shown else ""
-
-
-def short_digests(text: str) -> str:
-    """A sentence with the beginnings of its digests, which are wider than a telephone."""
-    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", text)
 
 
 def shortened(text: str, most: int) -> str:

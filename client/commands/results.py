@@ -25,9 +25,10 @@ from client.preflight import has_closed, require_phase
 from client.show import attempts_table, grant_lines, quota_table, scores_table, submission_table
 from contract.challenges import PhaseOut
 from contract.leaderboard import LeaderboardOut
-from contract.phases import AmendmentOut
+from contract.phases import AmendmentOut, is_first
 from contract.problems import ErrorCode
 from contract.submissions import SubmissionOut
+from contract.texts import short_digests
 from evaluator.terminal import in_line, say_json
 
 _RESULTS = TypeAdapter(dict[str, list[SubmissionOut] | list[LeaderboardOut]])
@@ -97,19 +98,29 @@ def _why_closed(phase: PhaseOut) -> str:
 
 @app.command("challenge")
 def show_challenge(named: ChallengeArgument = None, challenge: ChallengeOption = None) -> None:
-    """Show a challenge's phases, and what the organizers changed since."""
+    """Show a challenge's tracks, tasks and phases, and what the organizers changed since."""
     with signed_in() as client:
         listed = choose_challenge(client, named or challenge)
+        spec = client.challenge(listed.slug).spec
         amended = _amendments(client, listed.slug)
     out.print(f"{in_line(listed.title)} ({in_line(listed.slug)})", soft_wrap=True)
+    out.print(in_line(f"tracks: {', '.join(listed.tracks)}"), soft_wrap=True)
+    out.print("tasks:")
+    for task, about in spec["tasks"].items():
+        title = about.get("title") if isinstance(about, dict) else None
+        out.print(in_line(f"  {task}: {title}" if title else f"  {task}"), soft_wrap=True)
+    out.print("phases:")
     for phase in listed.phases:
         out.print(f"  {in_line(phase.name)}: {_when(phase)}", soft_wrap=True)
     for amendment in amended:
-        because = f", because: {amendment.why}" if amendment.why else ""
-        said = (
-            f"amended {amendment.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {amendment.by}: {amendment.what}"
-        )
-        out.print(in_line(said + because), soft_wrap=True)
+        if not is_first(amendment.what):  # before the first cases nobody could submit
+            out.print(in_line(_said(amendment)), soft_wrap=True)
+
+
+def _said(amendment: AmendmentOut) -> str:
+    because = f", because: {amendment.why}" if amendment.why else ""
+    at = f"{amendment.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"amended {at} by {amendment.by}: {short_digests(amendment.what)}{because}"
 
 
 def _amendments(client: Client, slug: str) -> list[AmendmentOut]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from contract.ids import SpecVersionId
 from contract.notices import Audience, NoticeKind
 from contract.problems import ErrorCode
+from contract.texts import short_digests
 from server import events
 from server.amendments.models import Amendment
 from server.challenges.acts import BoardAct, note_act
@@ -16,7 +17,6 @@ from server.challenges.models import Challenge
 from server.datasets.said import require_no_case
 from server.errors import NotFound
 from server.notices.service import tell
-from server.words import short_digests
 
 SAID = "amended"
 """What the event log calls an amendment."""

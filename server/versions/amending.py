@@ -3,14 +3,13 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.phases import FIRST_CASES
 from server.amendments import frozen
 from server.amendments.service import amend
 from server.challenges.models import Challenge
 from server.clock import now
 from server.datasets.models import Case, Dataset
 from server.words import counted
-
-_FIRST = "its first cases count"
 
 
 def amend_cases(
@@ -25,7 +24,7 @@ def amend_cases(
     place = f"{phase.title}, {dataset.task if task is None else task.title}"
     cases = counted(_cases(session, dataset), "case", "cases")
     if old is None:
-        what = f"{place}: {_FIRST} ({cases})"
+        what = f"{place}: {FIRST_CASES} ({cases})"
     else:
         before_that = f"instead of the one before ({_cases(session, old)})"
         what = f"{place}: another version of the cases counts ({cases}) {before_that}"
@@ -39,11 +38,6 @@ def amend_cases(
         task=dataset.task,
         told=old is not None,
     )
-
-
-def is_first(what: str) -> bool:
-    """Whether an amendment says that a task has its first cases, which nobody can have relied on being otherwise."""
-    return f": {_FIRST} (" in what or " instead of none;" in what
 
 
 def _cases(session: Session, dataset: Dataset) -> int:

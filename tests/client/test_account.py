@@ -12,6 +12,7 @@ import pytest
 
 from client.api import Client
 from client.errors import Problem
+from contract.phases import FIRST_CASES
 from server.amendments.service import amend
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
@@ -65,8 +66,14 @@ def test_a_challenge_is_shown_with_what_was_amended(
     with unit_of_work(server.sessions) as session:
         challenge, what = get_challenge(session, slug), "Validation: closes 2 days later"
         amend(session, challenge, what=what, why="The server was away.", by="tests", phase="validation")
+        first = f"Validation, Brain age: {FIRST_CASES} (200 cases)"
+        amend(session, challenge, what=first, why=None, by="tests", phase="validation", told=False)
+        amend(session, challenge, what=f"Validation: sha256:{'a' * 64}", why=None, by="tests")
     shown = " ".join(cli("challenge", "-c", slug).output.split())
+    assert "tracks: method, open tasks: task1: Acute infarct classification" in shown
     assert "validation: open" in shown
+    assert "sha256:aaaaaaaaaaaa…" in shown
+    assert FIRST_CASES not in shown
     assert "by the organizers: Validation: closes 2 days later, because: The server was away." in shown
     assert cli("challenge", slug).output == cli("challenge", "-c", slug).output
     assert cli("challenge", "none-of-this-name").exit_code != 0

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nibabel as nib
 import numpy as np
@@ -86,6 +87,19 @@ def test_a_good_image_is_valid_on_every_case(trial: Any, base: str, names: list[
     assert "sub-01/ses-01" in done.output
     assert len(names) == 2
     assert [found for name in names for found in containers(name)] == []
+
+
+def test_the_checkpoint_that_an_image_of_the_engine_declares_is_told(trial: Any, base: str) -> None:
+    tag = f"proctor-test-{uuid4().hex[:10]}"
+    labels = f"LABEL proctor.checkpoint.path=/app/model.pt proctor.checkpoint.sha256={'a' * 64}"
+    command = ["docker", "build", "--quiet", "--tag", tag, "-"]
+    subprocess.run(command, input=f"FROM {base}\n{labels}\n".encode(), capture_output=True, check=True)
+    try:
+        declared = " ".join(trial(tag, "--first", "1").output.split())
+    finally:
+        subprocess.run(["docker", "rmi", tag], capture_output=True, check=True)
+    assert f"It declares the checkpoint /app/model.pt: sha256:{'a' * 64}." in declared
+    assert "The image declares no pretrained checkpoint." in trial(base, "--first", "1").output
 
 
 def test_podman_says_the_same(trial: Any, base: str) -> None:
@@ -203,8 +217,9 @@ def test_a_program_that_is_stopped_leaves_what_it_printed(trial: Any, base: str,
 
 def test_limits_above_this_machine_are_lowered_with_a_warning(spec: Challenge) -> None:
     limits, warnings = limits_here(spec.limits, memory=8 * 2**30, cpus=4, gpu=None)
-    assert (limits.memory, limits.cpus, limits.gpu, limits.shm) == (8 * 2**30, 4.0, None, 8 * 2**30)
+    assert (limits.memory, limits.cpus, limits.gpu, limits.shm) == (7 * 2**30, 4.0, None, 7 * 2**30)
     assert len(warnings) == 3
+    assert "64.0 GiB memory in the challenge, 7.0 GiB of the 8.0 GiB here." in warnings
     same, none = limits_here(spec.limits, memory=2**40, cpus=64, gpu="GPU-1")
     assert (same, none) == (spec.limits, [])
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.hints import CUDA, NETWORK, SHARED_MEMORY, hints
+from sandbox.hints import CUDA, NETWORK, NO_GPU, NO_MODULE, SHARED_MEMORY, hints
 
 LOGS = {
     "requests": "urllib3.exceptions.NameResolutionError: <HTTPSConnection(host='huggingface.co', port=443)>: Failed to "
@@ -48,7 +48,27 @@ def test_who_brings_a_newer_cuda_than_the_driver_supports_is_told_of_it(log: str
 @pytest.mark.parametrize(
     "log",
     [
+        "RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU",
+        "RuntimeError: Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. "
+        "If you are running on a CPU-only machine, please use torch.load with map_location",
+        "AssertionError: Torch not compiled with CUDA enabled",
+        "RuntimeError: No CUDA GPUs are available",
+        "RuntimeError: CUDA error: no CUDA-capable device is detected",
+    ],
+)
+def test_who_finds_no_gpu_is_told_how_to_do_without(log: str) -> None:
+    assert hints(f"Traceback\n{log}\n") == (NO_GPU,)
+
+
+def test_who_lacks_a_package_is_told_to_install_it_in_the_image() -> None:
+    assert hints("Traceback\nModuleNotFoundError: No module named 'monai'\n") == (NO_MODULE,)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
         "",
+        "monai: ModuleNotFoundError: No module named 'einops', going on without",
         "KeyError: 'network'",
         "No space left on device: '/output/x'",
         "loaded shm",

@@ -168,6 +168,16 @@ def test_scores_stand_with_unit_and_direction_and_a_receipt(mine: Team, lab: Lab
     assert browser.get("/api/v1/receipts/keys").status_code == 200
 
 
+def test_why_there_is_no_value_stands_in_a_column_of_its_own(mine: Team, lab: Lab) -> None:
+    """In the value's column it would push the values of the other rows out of a telephone's sight."""
+    _, team, browser = mine
+    lab.dataset("task1", cases=3)
+    evaluation = settle(lab, team, {"task1": season_reports()["Late"]["task1"]}, task="task1")
+    page = require_sound(browser.get(f"/evaluations/{evaluation}"))
+    assert '<th scope="col" class="text">To be said</th>' in page
+    assert '<td class="text"><small class="said-why">Every output is the same.</small></td>' in page
+
+
 def test_what_is_sealed_shows_neither_score_nor_receipt(mine: Team, lab: Lab, fomo26: Challenge) -> None:
     _, team, browser = mine
     opened = fomo26.phases["test"].model_copy(

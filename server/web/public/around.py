@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.phases import is_first
 from server.amendments.frozen import opened_plans
 from server.amendments.service import amendments
 from server.amendments.views import amendment_out
@@ -13,7 +14,6 @@ from server.editions.service import release_of
 from server.leaderboard.around import Around, ShownAtRelease
 from server.leaderboard.release import released_at
 from server.reevaluations.models import UNDER_WAY, Reevaluation
-from server.versions.amending import is_first
 
 _MOST = 100
 """Amendments that are looked at, the newest ones."""

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract import run_words, skeleton
+from contract.phases import is_first
 from contract.texts import Name
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Limits, OneOf, Task
@@ -28,7 +29,6 @@ from server.questions import service as questions
 from server.queue.slots import standstill
 from server.teams.membership import find_team
 from server.teams.models import Team
-from server.versions.amending import is_first
 from server.web.frame import challenge_frame
 from server.web.looking import Visitor, VisitorDep
 from server.web.public import contract_words
