@@ -38,9 +38,9 @@ class Installation:
         return (self.data / "secrets" / name).read_text().strip()
 
 
-def demo_directory() -> Path:
-    """Where the demo keeps its installation: beside the one that `make up` uses."""
-    own = data_directory(environ={})
+def demo_directory(checkout: Path = CHECKOUT) -> Path:
+    """Where the demo of a checkout keeps its installation: beside the one that `make up` uses."""
+    own = data_directory(environ={}, checkout=checkout)
     return own.with_name(own.name + "-demo")
 
 
