@@ -90,6 +90,17 @@ class Needs:
         return cls(status=EvaluationStatus.QUEUED, **needs_of(limits))
 
 
+NEEDED = (
+    Evaluation.status,
+    Evaluation.needs_cpus,
+    Evaluation.needs_memory,
+    Evaluation.needs_gpus,
+    Evaluation.needs_gpu_memory,
+    Evaluation.needs_runtime,
+)
+"""The fields of `Needs`, in their order. A queue of a thousand has a few of them, which are looked at instead."""
+
+
 def present_slots(session: Session) -> list[WorkerSlot]:
     """The slots that asked for a case, or kept a lease alive, in the last minute, and take work."""
     return [state.slot for state in _seen(session) if state.takes_work]
@@ -218,20 +229,11 @@ def no_worker_note(
 
 def standstill(session: Session, challenge_id: ChallengeId) -> list[tuple[str, int]]:
     """What keeps evaluations of a challenge waiting for want of a worker, and how many, the most first."""
-    # A queue of a thousand has a few kinds of needs: these are looked at, and not each evaluation.
-    needed = (
-        Evaluation.status,
-        Evaluation.needs_cpus,
-        Evaluation.needs_memory,
-        Evaluation.needs_gpus,
-        Evaluation.needs_gpu_memory,
-        Evaluation.needs_runtime,
-    )
     active = Evaluation.status.in_(HAS_CASES)
     rows = session.execute(
-        select(*needed, func.count())
+        select(*NEEDED, func.count())
         .where(COUNTS, Evaluation.challenge_id == challenge_id, active)
-        .group_by(*needed)
+        .group_by(*NEEDED)
     ).all()
     known = fleet(session) if rows else None
     counts: Counter[str] = Counter()

@@ -11,17 +11,9 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.queue.claim import Draining
 from server.queue.policy import ANY_RUNTIME
-from server.queue.slots import Needs, fits, needs, present_slots
+from server.queue.slots import NEEDED, Needs, fits, needs, present_slots
 
 _KINDS = 20  # of needs that are looked at: a queue has a few
-_NEEDED = (
-    Evaluation.status,
-    Evaluation.needs_cpus,
-    Evaluation.needs_memory,
-    Evaluation.needs_gpus,
-    Evaluation.needs_gpu_memory,
-    Evaluation.needs_runtime,
-)
 
 
 def why_nothing(session: Session, slot: SlotOffer, drains: Draining | None) -> dict[str, str]:
@@ -58,7 +50,7 @@ def _sizes(what: Needs) -> tuple[float, int, int, int]:
 def _waiting_beyond(session: Session, slot: SlotOffer) -> Sequence[Needs]:
     """What waiting cases need that `slot` could not run, those that are to run first before others."""
     rows = session.execute(
-        select(*_NEEDED)
+        select(*NEEDED)
         .where(
             Evaluation.status.in_(HAS_CASES),
             or_(
@@ -70,7 +62,7 @@ def _waiting_beyond(session: Session, slot: SlotOffer) -> Sequence[Needs]:
             ),
             exists().where(CaseRun.evaluation_id == Evaluation.id, CaseRun.status == CaseStatus.WAITING),
         )
-        .group_by(*_NEEDED)
+        .group_by(*NEEDED)
         .order_by(func.max(Evaluation.priority).desc(), func.min(Evaluation.created_at))
         .limit(_KINDS)
     )

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.client.elsewhere import MODULES, NAMES, Lacking
+from tests.client.elsewhere import MODULES, take_away
 
 
 def leave_posix() -> None:
@@ -21,11 +21,7 @@ def leave_posix() -> None:
         importlib.import_module(name)
     for name in MODULES & set(sys.modules):
         del sys.modules[name]
-    sys.meta_path.insert(0, Lacking())
-    for module, names in NAMES.items():
-        for name in names.split():
-            if hasattr(module, name):
-                delattr(module, name)
+    take_away()
     for name in ("CLOCK_BOOTTIME", "clock_gettime"):
         delattr(time, name)
     sys.addaudithook(_refuse_kernel)

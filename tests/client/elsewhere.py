@@ -40,6 +40,11 @@ def leave_posix() -> None:
     for name in [*sys.modules]:
         if name in MODULES or name.partition(".")[0] in OURS:
             del sys.modules[name]
+    take_away()
+
+
+def take_away() -> None:
+    """No module of `MODULES` is found from here on, and the names of `NAMES` are gone."""
     sys.meta_path.insert(0, Lacking())
     for module, names in NAMES.items():
         for name in names.split():
