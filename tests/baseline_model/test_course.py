@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
 from baseline_model.course import Batch, Course, duration, follow, load_finished
@@ -167,10 +168,9 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_curves_go_on_where_a_training_did(tmp_path: Path) -> None:
-    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     train(tmp_path / "state.pt")
 
-    read = events.EventAccumulator(str(tmp_path / "curves" / "a test"))
+    read = EventAccumulator(str(tmp_path / "curves" / "a test"))
     read.Reload()
 
     assert read.Tags()["scalars"] == ["loss", "rate"]

@@ -158,7 +158,6 @@ def test_a_training_goes_on_with_the_same_scans_elsewhere_and_makes_views_anew_t
 def test_curves_that_cannot_be_written_stop_no_training(
     begun: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pytest.importorskip("tensorboard")
     shutil.rmtree(begun / "run")
     (begun / "run").mkdir()
     (begun / "run" / "curves").write_text("a file")
