@@ -3,7 +3,7 @@
 DATA holds unlabelled scans under `pretraining/` and the labelled few-shot cases under `Task_1/` … `Task_5/`; RUN keeps
 what each stage made, so that an interrupted one goes on where it was. The stages are `pretrain`, `finetune` and
 `export`; `all` is one after the other. With `--tasks` the heads of some tasks are trained alone: on the trunk of a
-pretraining in RUN, or where there is none on the committed one, whose other heads stay as they are.
+pretraining in RUN, or where there is none on the committed one. Other tasks keep the committed heads where these fit.
 """
 
 import argparse
@@ -115,13 +115,18 @@ def run_finetune(data: Path, run: Path, config: TrainConfig, output: Path, tasks
 
 
 def _base(run: Path, tasks: Tasks) -> TrainedModel | None:
-    """The checkpoint whose trunk and other heads stay; None where the trunk is that of a pretraining in `run`."""
-    if tasks is None or (run / "pretrain.pt").exists():
+    """The checkpoint whose trunk and other heads stay; None where a pretraining in `run` has made another trunk."""
+    if tasks is None:
         return None
-    log.info(
-        "no pretraining in %s: the trunk of %s is taken, and its heads of other tasks stay", run, DEFAULT
-    )
-    return committed()
+    if not (run / "pretrain.pt").exists():
+        log.info("no pretraining in %s: on the trunk of %s, whose other heads stay", run, DEFAULT)
+        return committed()
+    trunk = pretrained(run)
+    try:
+        base = committed()
+    except TrainingError:
+        return None
+    return base if digest_of(base.trunk) == digest_of(trunk) else None
 
 
 def fit_numbers(

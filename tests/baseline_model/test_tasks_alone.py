@@ -37,6 +37,11 @@ def _trained(stage: str, data: Path, run: Path, *words: str) -> int:
     return train.main([stage, *made, "--config", str(data / "mine.toml"), "--threads", "1", *words])
 
 
+def _write_pretraining(run: Path, trunk: Trunk) -> None:
+    state = {"module": trunk.state_dict(), "step": 3, "steps": 3, "about": "this"}
+    torch.save(state, run / "pretrain.pt")
+
+
 def test_the_other_tasks_keep_the_committed_heads_and_trunk(labelled: Path, tmp_path: Path) -> None:
     assert _trained("all", labelled, tmp_path / "run", "--tasks", "4", "5") == 0
     before = torch.load(DEFAULT, weights_only=True)
@@ -55,8 +60,7 @@ def test_on_a_trunk_of_ones_own_the_other_tasks_are_left_out(
 ) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    state = {"module": Trunk().state_dict(), "step": 3, "steps": 3, "about": "this"}
-    torch.save(state, run / "pretrain.pt")
+    _write_pretraining(run, Trunk())
     assert _trained("all", labelled, run, "--tasks", "5") == 0
     assert "not trained, and not answered: task1, task2, task3, task4" in caplog.text
     model = load_model(tmp_path / "made.pt")
@@ -66,6 +70,17 @@ def test_on_a_trunk_of_ones_own_the_other_tasks_are_left_out(
     with pytest.raises(CannotAnswer, match="was trained for other tasks than task3") as refused:
         predict(model, "task3", scans["task3"])
     assert refused.value.fault is CaseFault.CHECKPOINT
+
+
+def test_where_the_pretraining_made_the_committed_trunk_its_heads_stay(
+    labelled: Path, tmp_path: Path
+) -> None:
+    """As after a training of all tasks in the same folder."""
+    run = tmp_path / "run"
+    run.mkdir()
+    _write_pretraining(run, load_model().trunk)
+    assert _trained("all", labelled, run, "--tasks", "5") == 0
+    assert load_model(tmp_path / "made.pt").left_out == frozenset()
 
 
 def test_without_tasks_a_pretraining_is_asked_for(
