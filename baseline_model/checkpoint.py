@@ -17,7 +17,10 @@ DEFAULT = Path(__file__).with_name("checkpoint.pt")
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """All that training made. `notes` says in a line per task how its head was chosen and what to expect of it."""
+    """All that training made. `notes` says in a line per task how its head was chosen and what to expect of it.
+
+    left_out: the tasks that no head was trained for; what stands in its place answers nothing.
+    """
 
     trunk: Trunk
     norms: Norms
@@ -27,6 +30,7 @@ class TrainedModel:
     meningioma: SegmentationHead
     nerve: SegmentationHead
     notes: dict[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
 
 def untrained_heads() -> tuple[SegmentationHead, SegmentationHead]:
@@ -48,6 +52,7 @@ def save(model: TrainedModel, path: Path) -> None:
         **{name: head.tensors() for name, head in heads.items()},
         "norms": norms,
         "notes": dict(model.notes),
+        "left_out": sorted(model.left_out),
     }
     written_whole(path, lambda part: torch.save(stored, part))
 
@@ -79,7 +84,9 @@ def _assembled(stored: dict[str, Any]) -> TrainedModel:
         module.eval()
     infarct, age, folding = (LinearHead(**stored[name]) for name in ("infarct", "age", "folding"))
     notes = {str(task): str(note) for task, note in stored["notes"].items()}
-    return TrainedModel(trunk, read_norms(stored["norms"]), infarct, age, folding, meningioma, nerve, notes)
+    left_out = frozenset(str(task) for task in stored.get("left_out", ()))
+    norms = read_norms(stored["norms"])
+    return TrainedModel(trunk, norms, infarct, age, folding, meningioma, nerve, notes, left_out)
 
 
 def read_norms(stored: dict[str, Tensor]) -> Norms:

@@ -33,14 +33,22 @@ class Example:
     label: Path
     subject: str
 
+    def require(self, keys: Sequence[str]) -> None:
+        """Says whether these sequences are there, without reading them.
+
+        Raises:
+            UnusableSession: one is not.
+        """
+        if missing := [key for key in keys if key not in self.files]:
+            raise UnusableSession(f"{self.subject}/{self.label.parent.name}: has no {missing[0]}")
+
     def scans(self, keys: Sequence[str]) -> dict[str, Scan]:
         """These sequences, read.
 
         Raises:
             UnusableSession: one is not there, or holds no scan.
         """
-        if missing := [key for key in keys if key not in self.files]:
-            raise UnusableSession(f"{self.subject}/{self.label.parent.name}: has no {missing[0]}")
+        self.require(keys)
         return {key: read(self.files[key]) for key in keys}
 
     def number(self) -> float:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model
 from baseline_model.features import SLAB, parts_of, segmentation_volumes
+from baseline_model.heads import LinearHead
 from baseline_model.network import SegmentationHead, Trunk, stack_features
 from baseline_model.scans import CannotAnswer, CaseFault, Scan
 from baseline_model.volumes import HEAD, Grid, parts_from_grid
@@ -55,7 +56,10 @@ def predict(
 
     Raises:
         ValueError: no such task.
+        CannotAnswer: the checkpoint has no head for it, or one for other features than its trunk gives.
     """
+    if task in model.left_out:
+        raise CannotAnswer(CaseFault.CHECKPOINT, f"the checkpoint was trained for other tasks than {task}")
     with torch.inference_mode():
         if task == "task2":
             return segment(model.trunk, model.meningioma, scans, ("flair", "dwi"), HEAD, device)
@@ -65,10 +69,18 @@ def predict(
             raise ValueError(f"unknown task: {task}")
         seen = torch.cat(list(parts_of(task, model.trunk, model.norms, scans).values()))
         if task == "task3":
-            return float(model.age(seen[None]).clamp(0, 110))
+            return float(_value(model.age, seen).clamp(0, 110))
         if task == "task6":
             return seen.numpy().astype(np.float32)
-        return float((model.infarct if task == "task1" else model.folding)(seen[None]).sigmoid())
+        return float(_value(model.infarct if task == "task1" else model.folding, seen).sigmoid())
+
+
+def _value(head: LinearHead, seen: Tensor) -> Tensor:
+    if head.weight.shape != seen.shape:
+        raise CannotAnswer(
+            CaseFault.CHECKPOINT, "the checkpoint's head sees other features than its trunk gives"
+        )
+    return head(seen[None])
 
 
 def segment(

@@ -79,18 +79,26 @@ def choose(cases: LabelledRows, *, folds: int, repeats: int, seed: int) -> Chose
 
 def _affordable(cases: LabelledRows, folds: int) -> int:
     """As many folds as leave each training side of the inner division a subject of every class."""
-    owners = np.array(cases.subjects)
-    labels = np.unique(cases.wanted) if cases.classes else np.array([np.nan])
-    if cases.classes and len(labels) != 2:
+    return min(folds, fewest_subjects(cases.wanted, cases.subjects, classes=cases.classes) // 2)
+
+
+def fewest_subjects(wanted: Rows, subjects: Sequence[str], *, classes: bool) -> int:
+    """How many subjects the rarest class has, or where there are no classes how many there are.
+
+    Raises:
+        TrainingError: there are too few for a nested cross-validation, or there are not two classes.
+    """
+    owners = np.array(subjects)
+    labels = np.unique(wanted) if classes else np.array([np.nan])
+    if classes and len(labels) != 2:
         raise TrainingError(
             f"the labels are {', '.join(f'{one:g}' for one in labels)}; a head needs both 0 and 1"
         )
-    rarest = min(len(set(owners[cases.wanted == one] if cases.classes else owners)) for one in labels)
+    rarest = min(len(set(owners[wanted == one] if classes else owners)) for one in labels)
     if rarest < 4:
-        raise TrainingError(
-            f"{rarest} subjects of the rarest class are too few for a cross-validation; it takes 4"
-        )
-    return min(folds, rarest // 2)
+        whose = "subjects of the rarest class" if classes else "subjects"
+        raise TrainingError(f"{rarest} {whose} are too few for a cross-validation; it takes 4")
+    return rarest
 
 
 def _divided(cases: LabelledRows, folds: int, seed: int) -> Any:

@@ -10,7 +10,6 @@ from rich.text import Text
 from client.app import err, out, warn
 from client.cases import LocalCase, find_cases
 from client.errors import Local, WrongUsage
-from client.progress import size
 from client.rules import read_rules, require_task
 from client.trial import (
     TrialPlan,
@@ -24,16 +23,14 @@ from client.trial import (
     try_cases,
 )
 from contract.images import ImageFacts
-from evaluator.spec import Challenge, Limits
+from evaluator.spec import Challenge, Limits, with_limit
 from evaluator.terminal import in_line
-from evaluator.verdicts import Fault, Verdict
 from sandbox.archive import CheckpointLabels
 from sandbox.engine import Engine
 from sandbox.engines import EngineKind
 from sandbox.faults import EngineFault
 from sandbox.gpu import InstalledGpu, gpus
 from sandbox.jobs import CaseOutcome
-from sandbox.judge import OUTPUT_FULL, SHM_FULL
 
 
 def try_on_cases(
@@ -160,24 +157,9 @@ def show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
     for warning in verdict.warnings:
         out.print(f"  {warning}", style="yellow")
     if not verdict.valid:
-        bound = _bound(verdict, limits)
-        out.print(f"  {verdict.message}{f' (limit: {bound})' if bound else ''}")
+        out.print(f"  {with_limit(verdict.message, limits)}")
         if outcome.detail:
             out.print(f"  {outcome.detail}")
         ending = "" if outcome.exit_code is None else f"exit code {outcome.exit_code}; "
         out.print(f"  {ending}log of the container:", style="dim")
         out.print(outcome.log or "(empty)", soft_wrap=True)
-
-
-def _bound(verdict: Verdict, limits: Limits) -> str:
-    """The limit that a case ran into, as it was set here; empty for other verdicts."""
-    if verdict.message == OUTPUT_FULL:
-        return f"{size(limits.output)} in {limits.output_files:,} files"
-    if verdict.message == SHM_FULL:
-        return size(limits.shm)
-    return {
-        Fault.TIMEOUT: f"{limits.seconds_per_case:g} s",
-        Fault.OUT_OF_MEMORY: size(limits.memory),
-        Fault.DISK_FULL: size(limits.disk),
-        Fault.TOO_MANY_PROCESSES: f"{limits.processes} processes and threads",
-    }.get(verdict.fault or Fault.EXIT_CODE, "")

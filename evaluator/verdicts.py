@@ -79,6 +79,10 @@ HINTS: dict[Fault, str] = {
 }
 """The platform's own sentence per participant fault; hidden phases never show container text."""
 
+OUTPUT_FULL = "The container wrote more to /output than the challenge allows."
+SHM_FULL = "The command ended with an exit code other than 0, and /dev/shm was full."
+"""What stands in place of the sentence of `disk_full` and of `exit_code` where more is known."""
+
 VALID = "valid"
 """The code of a case with an output that may be scored."""
 

@@ -1,13 +1,11 @@
 """From how a container ended to its verdict: a cause outranks its symptom, a valid output outranks both."""
 
-from evaluator.verdicts import HINTS, Fault, Verdict
+from evaluator.verdicts import HINTS, OUTPUT_FULL, SHM_FULL, Fault, Verdict
 from sandbox.hints import hints
 from sandbox.parse import Checked
 from sandbox.start import not_started
 from sandbox.watch import Ending, Killed
 
-OUTPUT_FULL = "The container wrote more to /output than the challenge allows."
-SHM_FULL = "The command ended with an exit code other than 0, and /dev/shm was full."
 CHILD_KILLED = "A process of the container was killed for using too much memory."
 
 _BOUNDS = (Fault.TOO_MANY_PROCESSES, Fault.DISK_FULL, Fault.OUT_OF_MEMORY)

@@ -60,11 +60,16 @@ def withheld(
             kept[key] = MetricReport(value=None, reason=_UNANSWERED)
             continue
         if report.uninformative and job.metrics[key].parameters.uninformative == "not_scored":
-            reason = (
-                f"Fairness counts only where {report.of} over all cases is better than chance, and it is not."
-            )
+            what = _called(job.metrics[key])
+            reason = f"Fairness counts only where {what} over all cases is better than chance, and it is not."
             kept[key] = MetricReport(value=None, reason=reason)
     return kept
+
+
+def _called(metric: BoundMetric) -> str:
+    """What people call the metric that a fairness metric compares."""
+    compared, _ = dataset_metric(metric.name, metric).compared(metric.parameters)
+    return compared.title or compared.name
 
 
 def joined_bounds(

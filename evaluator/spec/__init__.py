@@ -21,6 +21,7 @@ from evaluator.spec._kinds import (
     rows,
 )
 from evaluator.spec._load import load_challenge, merge, parse_challenge, read_challenge
+from evaluator.spec._sentences import with_limit
 from evaluator.spec._source import SpecError, SpecProblem
 from evaluator.spec._tasks import MOST_AT_ONCE, Gpu, Input, Limits, OneOf, Task
 from evaluator.spec._texts import wrong_year
@@ -67,5 +68,6 @@ __all__ = [
     "parse_challenge",
     "read_challenge",
     "rows",
+    "with_limit",
     "wrong_year",
 ]

@@ -59,10 +59,8 @@ def _wrong(limits: Mapping[str, Any], longest_case: float | None) -> Iterator[Mi
         yield from _wrong_size((field,), limits.get(field), least, most, why)
     memory, shm = size_in_bytes(limits.get("memory")), size_in_bytes(limits.get("shm"))
     if memory is not None and shm is not None and shm > memory >= LEAST_MEMORY:
-        message = (
-            f"{_size(shm)} are more than the memory ({_size(memory)}), and what lies in shm counts as memory"
-        )
-        yield Mistake(("shm",), message)
+        more = f"{size_in_words(shm)} are more than the memory ({size_in_words(memory)})"
+        yield Mistake(("shm",), f"{more}, and what lies in shm counts as memory")
     yield from _wrong_gpu(limits.get("gpu"))
     yield from _wrong_numbers(limits)
     yield from _wrong_times(limits, longest_case)
@@ -74,9 +72,11 @@ def _wrong_size(path: Path, value: object, least: int, most: int, why: str) -> I
     if size is None or size <= 0 or least <= size <= most:
         return  # what is no size at all is told by the models
     if size > most:
-        yield Mistake(path, f"{_size(size)} are more than any machine has; {_size(most)} are the most")
+        yield Mistake(
+            path, f"{size_in_words(size)} are more than any machine has; {size_in_words(most)} are the most"
+        )
         return
-    message = f"{_size(size)} are less than {_size(least)}, and {why}"
+    message = f"{size_in_words(size)} are less than {size_in_words(least)}, and {why}"
     if str(value).strip().isdigit():
         message += f"; a number without a unit is bytes: did you mean {value}m or {value}g?"
     yield Mistake(path, message)
@@ -144,7 +144,8 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _size(size: int) -> str:
+def size_in_words(size: int) -> str:
+    """Bytes in the largest unit of which there is one: "3 GiB", "1.5 MiB"."""
     for unit, name in ((_TIB, "TiB"), (2**30, "GiB"), (_MIB, "MiB"), (2**10, "KiB")):
         if size >= unit:
             return f"{size / unit:.4g} {name}"

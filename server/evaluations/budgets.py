@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.statuses import CaseStatus
+from evaluator.spec import Limits, with_limit
 from evaluator.verdicts import HINTS, VALID, commonest, fault_of
 from server.evaluations.models import CaseRun, Evaluation
 
@@ -29,7 +30,7 @@ class Stop:
 
 def reason_to_stop(session: Session, evaluation: Evaluation, run: CaseRun) -> Stop | None:
     """The budget that `run`, which has just ended, has used up; None if there is none."""
-    limits = evaluation.spec_version.spec.limits_of(evaluation.task)
+    limits = evaluation.limits
     allowed = limits.seconds_per_evaluation
     if allowed is not None and evaluation.seconds > allowed:
         why = (
@@ -47,7 +48,7 @@ def reason_to_stop(session: Session, evaluation: Evaluation, run: CaseRun) -> St
     counts = failures_of(session, evaluation)
     why = (
         f"Stopped: {limits.stop_after_failures_in_a_row} cases in a row failed, most often by {commonest(counts)}. "
-        f"{hint_of(counts)} No attempt was spent."
+        f"{hint_of(counts, limits)} No attempt was spent."
     )
     return Stop(FAILS_IN_A_ROW, why)
 
@@ -83,6 +84,6 @@ def _failures_around(session: Session, run: CaseRun, most: int) -> int:
     return end + 1 - begin
 
 
-def hint_of(counts: Mapping[str, int]) -> str:
-    """The platform's sentence on the most frequent of some failures."""
-    return HINTS[fault_of(commonest(counts))]
+def hint_of(counts: Mapping[str, int], limits: Limits) -> str:
+    """The platform's sentence on the most frequent of some failures, with the limit that was met."""
+    return with_limit(HINTS[fault_of(commonest(counts))], limits)

@@ -20,6 +20,7 @@ from contract.ids import (
     TokenId,
 )
 from contract.statuses import CaseStatus, EvaluationStanding, EvaluationStatus, Mode
+from evaluator.spec import Limits
 from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
 from server.database import Base, Created, Identified, identity
@@ -124,6 +125,11 @@ class Evaluation(Created, Base):
     def is_hidden(self) -> bool:
         """Whether its cases are hidden from its team."""
         return self.spec_version.spec.phases[self.phase].hidden
+
+    @property
+    def limits(self) -> Limits:
+        """What one of its cases may use."""
+        return self.spec_version.spec.limits_of(self.task)
 
     @property
     def bootstraps(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def believable(session: Session, evaluation: Evaluation, run: CaseRun, said: Fin
     if lowered:
         receipt["implausible"] = {name: getattr(said, name) for name in lowered}
         _tell(session, run, lowered)
-    limits = evaluation.spec_version.spec.limits_of(evaluation.task)
+    limits = evaluation.limits
     log = said.log[-(limits.log + _LOG_SLACK) :]
     return said.model_copy(update={"receipt": receipt, "log": log, **lowered})
 

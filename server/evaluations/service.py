@@ -17,6 +17,7 @@ from contract.ids import CaseRunId, EvaluationId, TokenId
 from contract.leases import Finish
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
+from evaluator.spec import Limits, with_limit
 from evaluator.verdicts import VALID, commonest
 from server import events, metrics
 from server.database import after_commit
@@ -135,11 +136,8 @@ def _settle(session: Session, evaluation: Evaluation, run: CaseRun, finished: Fi
 
 def _told(evaluation: Evaluation, finished: Finish) -> str:
     """The sentence on a case. What was found in its output belongs to it where everybody may see the cases."""
-    return (
-        finished.message
-        if evaluation.is_hidden or not finished.detail
-        else f"{finished.message} {finished.detail}"
-    )
+    said = with_limit(finished.message, evaluation.limits)
+    return said if evaluation.is_hidden or not finished.detail else f"{said} {finished.detail}"
 
 
 def _larger(one: int | None, other: int | None) -> int | None:
@@ -218,18 +216,18 @@ def _reject_failed(
 ) -> None:
     failed = [verdict for verdict in verdicts if verdict is not None]
     sentence = hidden_failure_sentence if evaluation.is_hidden else failure_sentence
-    why = sentence(which, failed)
+    why = sentence(which, failed, evaluation.limits)
     reject(session, evaluation, actor=actor, code="all_failed", why=why)
 
 
-def failure_sentence(which: str, verdicts: list[str]) -> str:
+def failure_sentence(which: str, verdicts: list[str], limits: Limits) -> str:
     """A sentence such as "The first 3 cases failed: timeout (3 of 3). The command was still running …"."""
     counts = Counter(verdict for verdict in verdicts if verdict != VALID)
     listed = ", ".join(f"{code} ({count} of {len(verdicts)})" for code, count in counts.items())
-    return f"{which[0].upper()}{which[1:]} failed: {listed}. {budgets.hint_of(counts)}"
+    return f"{which[0].upper()}{which[1:]} failed: {listed}. {budgets.hint_of(counts, limits)}"
 
 
-def hidden_failure_sentence(which: str, verdicts: list[str]) -> str:
+def hidden_failure_sentence(which: str, verdicts: list[str], limits: Limits) -> str:
     """The same of hidden cases: the one class that was met most often, and no counts.
 
     Which failures there are, and how many of each, an image can make depend on its inputs.
@@ -237,7 +235,7 @@ def hidden_failure_sentence(which: str, verdicts: list[str]) -> str:
     counts = Counter(verdicts)
     most = commonest(counts)
     said = f"{which[0].upper()}{which[1:]} failed, most often by {most}."
-    return f"{said} {budgets.hint_of(counts)} {COUNTED}"
+    return f"{said} {budgets.hint_of(counts, limits)} {COUNTED}"
 
 
 def reject(session: Session, evaluation: Evaluation, *, actor: str, code: str, why: str) -> None:

@@ -5,8 +5,9 @@ import pickle
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -15,15 +16,22 @@ import torch
 
 from baseline_model import call
 from baseline_model.checkpoint import DEFAULT
-from baseline_model.inference import ready_model
-from baseline_model.scans import CannotAnswer, CaseFault
+from baseline_model.inference import predict, ready_model
+from baseline_model.scans import CannotAnswer, CaseFault, Scan
 from baseline_model.writing import write
 
 LABELS = np.random.default_rng(0).integers(0, 2, (64, 64, 64)).astype(np.uint8)
 NO_CHECKPOINTS = (
     "nothing", "text", "cut", "without its middle", "safetensors", "code, pickled", "code, in a file of torch",
-    "another network", "another size", "a tensor alone",
+    "another network", "another size", "a tensor alone", "a head of words", "a head of half precision",
+    "a head that is no number", "tasks of another kind",
 )  # fmt: skip
+FOREIGN_PARTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a head of words": lambda stored: stored["age"].update(bias="three"),
+    "a head of half precision": lambda stored: stored["age"].update(weight=stored["age"]["weight"].half()),
+    "a head that is no number": lambda stored: stored["age"]["mean"].fill_(torch.nan),
+    "tasks of another kind": lambda stored: stored.update(left_out=3),
+}
 SMALL = """
 import resource, sys
 from pathlib import Path
@@ -106,6 +114,10 @@ def _write_checkpoint(what: str, path: Path) -> None:
         name, tensor = next(iter(stored["trunk"].items()))
         stored["trunk"][name] = torch.zeros(2, *tensor.shape)
         torch.save(stored, path)
+    elif what in FOREIGN_PARTS:
+        stored = torch.load(DEFAULT, weights_only=True)
+        FOREIGN_PARTS[what](stored)
+        torch.save(stored, path)
     elif what == "a tensor alone":
         torch.save(torch.zeros(3), path)
     elif what == "code, in a file of torch":
@@ -138,6 +150,23 @@ def test_what_is_no_checkpoint_of_this_network_is_said_in_a_line(
     assert str(refused.value) == f"{path}: damaged, or no checkpoint of this network"
     assert refused.value.fault is CaseFault.CHECKPOINT
     assert [one.name for one in tmp_path.iterdir()] == ["checkpoint.pt"], "nothing of it was run"
+
+
+def test_a_head_for_other_features_is_said(tmp_path: Path) -> None:
+    """What its trunk gives is not known before a scan is looked at."""
+    stored = torch.load(DEFAULT, weights_only=True)
+    for name in ("mean", "scale", "weight"):
+        stored["age"][name] = stored["age"][name][:-1]
+    torch.save(stored, tmp_path / "checkpoint.pt")
+    model = ready_model(tmp_path / "checkpoint.pt")
+    scan = Scan(
+        np.random.default_rng(0).random((40, 48, 40), dtype=np.float32), np.diag([4.0, 4.0, 4.0, 1.0])
+    )
+
+    with pytest.raises(CannotAnswer, match="head sees other features than its trunk gives") as refused:
+        predict(model, "task3", {"t1w": scan})
+
+    assert refused.value.fault is CaseFault.CHECKPOINT
 
 
 def test_a_checkpoint_that_is_not_there_is_said_so(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from baseline_model import train
 from baseline_model.checkpoint import DEFAULT, load_model, untrained_heads
 from baseline_model.config import DEFAULT_CONFIG
+from baseline_model.fitted import LABELLED, digest_of
 from baseline_model.network import Trunk
 from demo.brains import write_pretraining
 
@@ -29,8 +30,9 @@ def write_run(run: Path) -> Path:
     for name, module in modules.items():
         torch.save({"module": module.state_dict(), "step": 3, "steps": 3, "about": "this"}, run / name)
     stored = torch.load(DEFAULT, weights_only=True)
-    kept = ("norms", "notes", "infarct", "age", "folding")
-    torch.save({name: stored[name] for name in kept}, run / "heads.pt")
+    kept = {name: stored[name] for name in ("norms", "notes", "infarct", "age", "folding")}
+    of = {"tasks": [*LABELLED], "trunk": digest_of(train.pretrained(run)), "kept": False}
+    torch.save(kept | of, run / "heads.pt")
     return run
 
 
@@ -96,6 +98,8 @@ FOREIGN_HEADS: dict[str, Edit] = {
     "a head with more than there is": lambda heads: heads["age"].update(more=torch.ones(1)),
     "a head of words": lambda heads: heads["age"].update(bias="three"),
     "a head of whole numbers": lambda heads: heads["age"].update(bias=torch.tensor(3)),
+    "a head of half precision": lambda heads: heads["age"].update(bias=heads["age"]["bias"].half()),
+    "a head that divides by nothing": lambda heads: heads["age"]["scale"].zero_(),
     "vectors of two lengths": lambda heads: heads["age"].update(mean=torch.ones(2)),
     "a head for other features": _cut_vector,
     "a head that gives no number": lambda heads: heads["age"].update(bias=torch.tensor(torch.nan)),
@@ -106,6 +110,11 @@ FOREIGN_HEADS: dict[str, Edit] = {
     ),
     "norms of words": lambda heads: heads["norms"].update(middle="grey"),
     "notes of another kind": lambda heads: heads.update(notes=3),
+    "heads of another trunk": lambda heads: heads.update(trunk="0" * 64),
+    "tasks that there are not": lambda heads: heads.update(tasks=[3, 6]),
+    "no task": lambda heads: heads.update(tasks=[]),
+    "tasks of another kind": lambda heads: heads.update(tasks=3),
+    "heads from before tasks were chosen": lambda heads: heads.pop("tasks"),
 }
 
 

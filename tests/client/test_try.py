@@ -198,7 +198,7 @@ def test_a_timeout_names_the_limit(trial: Any, base: str, tmp_path: Path) -> Non
 
 def test_a_full_output_folder_names_its_own_limit(trial: Any, base: str) -> None:
     done = trial(build("fills_output", base), "--first", "1")
-    assert "/output than the challenge allows. (limit: " in done.output, done.output
+    assert "/output than the challenge allows (limit: " in done.output, done.output
     assert re.search(r"\(limit: [\d.]+ \w+ in [\d,]+ files\)", done.output), done.output
 
 

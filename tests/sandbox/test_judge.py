@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from evaluator.verdicts import Fault, Verdict
-from sandbox.judge import OUTPUT_FULL, SHM_FULL, cause, failed, too_late
+from evaluator.verdicts import OUTPUT_FULL, SHM_FULL, Fault, Verdict
+from sandbox.judge import cause, failed, too_late
 from sandbox.watch import Ending, Killed
 
 ENDED = Ending(0, 1.0, None, False, False, False, None)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.verdicts import OUTPUT_FULL, SHM_FULL
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob
-from sandbox.judge import OUTPUT_FULL, SHM_FULL
 from sandbox.notices import Notices
 from sandbox.run import run_case
 from tests.hostile.images import build_all

@@ -86,12 +86,19 @@ class FakeWorker:
         assert answer.status_code == 201, answer.text
         return StoredOutput.model_validate_json(answer.text).digest
 
-    def finish(self, lease: Json, *, fault: str | None = None, check: str | None = None) -> httpx.Response:
+    def finish(
+        self,
+        lease: Json,
+        *,
+        fault: str | None = None,
+        check: str | None = None,
+        message: str = "As the test says.",
+    ) -> httpx.Response:
         body = Finish.model_validate(
             {
                 "fault": fault,
                 "check": check,
-                "message": "As the test says.",
+                "message": message,
                 "seconds": 1.5,
                 "output": self.output(lease) if fault is None else None,
             }
@@ -102,7 +109,7 @@ class FakeWorker:
         body = Release.model_validate({"fault": fault, "detail": detail}).model_dump(mode="json")
         return self.call("POST", lease, "release", json=body).status_code
 
-    def drain(self, **verdict: str | None) -> int:
+    def drain(self, **verdict: Any) -> int:
         """Runs cases until none waits, all with one verdict; returns how many."""
         count = 0
         while (lease := self.lease()) is not None:

@@ -75,7 +75,9 @@ def test_every_case_of_a_small_dataset_may_be_among_the_first(lab: Lab, team: En
     lab.dataset(cases=2)
     evaluation, worker = team.submit(), lab.worker()
     assert worker.drain(fault="timeout") == 2
-    assert team.evaluation(evaluation)["reason"].startswith("Every case failed, most often by timeout.")
+    reason = team.evaluation(evaluation)["reason"]
+    assert reason.startswith("Every case failed, most often by timeout.")
+    assert "the time limit for one case was over (limit: 120 s)." in reason
 
 
 def test_failures_on_public_cases_are_told_one_by_one(lab: Lab, team: Entrant) -> None:

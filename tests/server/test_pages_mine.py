@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from evaluator.spec import Challenge
+from evaluator.verdicts import HINTS, Fault
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.queue import places
@@ -154,6 +155,46 @@ def test_a_rejected_evaluation_says_what_happened_and_what_to_do(mine: Team, lab
     assert "live.js" not in page, "nothing is to come"
 
 
+def test_a_failed_case_names_the_limit_that_it_ran_into_once(mine: Team, lab: Lab, fomo26: Challenge) -> None:
+    _, team, browser = mine
+    lab.dataset("task5", cases=2, phase="sanity")
+    evaluation, fault = team.submit(phase="sanity"), Fault.OUT_OF_MEMORY
+    lab.worker().drain(fault=fault, message=HINTS[fault])
+    limit = f"(limit: {fomo26.limits.memory / 2**30:g} GiB)."
+    told = f"{HINTS[fault].removesuffix('.')} {limit}"
+    case = team.http.get(f"/evaluations/{evaluation}/cases").json()[0]
+    assert case["message"] == told
+    page = require_sound(browser.get(f"/evaluations/{evaluation}"))
+    assert page.count(limit) == page.count(told) == 4, "the reason, the table of verdicts, and each case once"
+    assert limit in require_sound(browser.get(f"/evaluations/{evaluation}/cases/{case['id']}"))
+
+
+def test_the_list_says_what_failed_most_and_the_main_value(mine: Team, lab: Lab) -> None:
+    _, team, browser = mine
+    for phase in ("sanity", "validation"):
+        lab.dataset("task5", cases=2, phase=phase)
+    lab.dataset("task1", cases=3)
+    for phase, fault in (("sanity", "exit_code"), ("validation", "timeout")):
+        team.submit(phase=phase)
+        lab.worker().drain(fault=fault)
+    evaluation = settle(lab, team, {"task1": season_reports()["Ada"]["task1"]}, task="task1")
+    listed = require_sound(browser.get(f"/challenges/{lab.slug}/mine"))
+    assert "2 × exit_code" in listed
+    assert '<span class="brief mono">timeout</span>' in listed, "of hidden cases that failed the class alone"
+    assert "× timeout" in listed, "one of those that were scored, which are counted"
+    value = team.evaluation(evaluation)["scores"]["task1"]["auroc"]["value"]
+    assert f'<span class="brief">AUROC <b>{value:g}</b></span>' in listed
+
+
+def test_the_list_says_that_there_is_no_value(mine: Team, lab: Lab) -> None:
+    _, team, browser = mine
+    lab.dataset("task1", cases=3)
+    settle(lab, team, {"task1": season_reports()["Late"]["task1"]}, task="task1")
+    assert 'AUROC <span class="none">no value</span>' in require_sound(
+        browser.get(f"/challenges/{lab.slug}/mine")
+    )
+
+
 def test_scores_stand_with_unit_and_direction_and_a_receipt(mine: Team, lab: Lab) -> None:
     _, team, browser = mine
     lab.dataset("task1", cases=3)
@@ -190,6 +231,7 @@ def test_what_is_sealed_shows_neither_score_nor_receipt(mine: Team, lab: Lab, fo
     evaluation = settle(
         lab, team, {"task1": season_reports()["Ada"]["task1"]}, task="task1", phase="test", track="method"
     )
+    assert "AUROC" not in require_sound(browser.get(f"/challenges/{lab.slug}/mine"))
     for page in (f"/evaluations/{evaluation}", f"/submissions/{submission_of(team, evaluation)}"):
         shown = require_sound(browser.get(page))
         assert "Its scores are sealed" in shown

@@ -13,6 +13,7 @@ from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SubmissionOu
 from contract.texts import Name
 from evaluator.ranking import direction_of
 from evaluator.spec import Challenge as Spec
+from evaluator.spec import Limits
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.clock import now
@@ -23,6 +24,7 @@ from server.submissions import access, api, evaluation_api, views
 from server.submissions.service import get_submission
 from server.web.frame import challenge_frame
 from server.web.looking import ReaderDep
+from server.web.mine.briefs import brief_of
 from server.web.mine.room import team_of_page
 from server.web.mine.verdicts import Said, hint, said_of
 from server.web.titles import Titles
@@ -79,6 +81,7 @@ def mine(
         named=team,
         spec=challenge.spec,
         submissions=listed,
+        briefs={out.id: brief_of(challenge.spec, out) for one in listed for out in one.evaluations},
         live={one.id: State.of(one).id for one in followed},
         before=before,
         older=listed[-1].id if len(found) > PER_PAGE else None,
@@ -123,7 +126,10 @@ def submission(
         spec=challenge.spec,
         out=out,
         state=State.of(out).id,
-        evaluations=[shown(challenge.spec, one, hidden=out.hidden) for one in out.evaluations],
+        evaluations=[
+            shown(challenge.spec, one, ran.limits, hidden=out.hidden)
+            for one, ran in zip(out.evaluations, row.evaluations, strict=True)
+        ],
     )
 
 
@@ -151,9 +157,9 @@ def evaluation(
         spec=challenge.spec,
         submission=row,
         state=State.of(views.submission_out(session, row)).id,
-        shown=shown(challenge.spec, out, hidden=found.is_hidden),
+        shown=shown(challenge.spec, out, found.limits, hidden=found.is_hidden),
         hidden=found.is_hidden,
-        cases=[(case, hint(case.verdict) if case.verdict else None) for case in listed],
+        cases=[(case, hint(case.verdict, found.limits) if case.verdict else None) for case in listed],
         after=after,
         further=listed[-1].id if len(cases) > CASES_PER_PAGE else None,
     )
@@ -174,19 +180,19 @@ def case(
         evaluation=found,
         task=Titles(challenge.spec).task(found.task),
         case=out,
-        hint=hint(out.verdict) if out.verdict else None,
+        hint=hint(out.verdict, found.limits) if out.verdict else None,
     )
 
 
-def shown(spec: Spec, out: EvaluationOut, *, hidden: bool) -> Shown:
-    """An evaluation with what its card says of it. hidden: whether its cases are."""
+def shown(spec: Spec, out: EvaluationOut, limits: Limits, *, hidden: bool) -> Shown:
+    """An evaluation with what its card says of it. limits: of its cases; hidden: whether they are."""
     titles = Titles(spec)
     rows = [
         ScoreRow(titles.board(board), titles.metric(board, metric), score, _better(spec, board, metric))
         for board, metrics in out.scores.items()
         for metric, score in metrics.items()
     ]
-    return Shown(out, titles.task(out.task), said_of(out, hidden=hidden), rows)
+    return Shown(out, titles.task(out.task), said_of(out, limits, hidden=hidden), rows)
 
 
 def _better(spec: Spec, board: str, metric: str) -> str | None:

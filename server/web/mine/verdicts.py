@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from contract.statuses import EvaluationStatus
 from contract.submissions import EvaluationOut
+from evaluator.spec import Limits, with_limit
 from evaluator.verdicts import HINTS, VALID, fault_of
 
 _TRY = (
@@ -38,18 +39,18 @@ class Said:
     counts: tuple[tuple[str, str, int], ...] = ()
 
 
-def said_of(evaluation: EvaluationOut, *, hidden: bool) -> Said:
+def said_of(evaluation: EvaluationOut, limits: Limits, *, hidden: bool) -> Said:
     """What is to be said of an evaluation as its team sees it; while it goes on what its cases have told so far.
 
-    hidden: whether its cases are, so that there are no logs to read.
+    limits: under which its cases ran. hidden: whether its cases are, so that there are no logs to read.
     """
     counts = tuple(
-        (code, hint(code), count)
+        (code, hint(code, limits), count)
         for code, count in sorted(evaluation.verdicts.items(), key=lambda one: -one[1])
     )
     if not evaluation.ended:
         return Said(evaluation.note, None, None, counts)
-    failure = None if evaluation.failure is None else hint(evaluation.failure)
+    failure = None if evaluation.failure is None else hint(evaluation.failure, limits)
     status = EvaluationStatus(evaluation.status)
     to_do = _OF_REASONS.get(evaluation.reason_code or "", _NEXT[status])
     if status is EvaluationStatus.REJECTED and not hidden:
@@ -57,11 +58,11 @@ def said_of(evaluation: EvaluationOut, *, hidden: bool) -> Said:
     return Said(evaluation.reason or evaluation.note, to_do, failure, counts)
 
 
-def hint(code: str) -> str:
-    """The platform's sentence for a verdict of a case."""
+def hint(code: str, limits: Limits) -> str:
+    """The platform's sentence for a verdict of a case, with the limit that the case ran into."""
     if code == VALID:
         return "The output passed every check."
     try:
-        return HINTS[fault_of(code)]
+        return with_limit(HINTS[fault_of(code)], limits)
     except ValueError:
         return "This version of the page has no sentence for it."
