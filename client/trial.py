@@ -70,7 +70,11 @@ def connect(kind: EngineKind | None = None) -> Engine:
     """
     try:
         engine = Engine.connect(kind)
-        engine.ping()
+        try:
+            engine.ping()
+        except EngineFault:
+            engine.close()
+            raise
     except EngineFault as fault:
         remedy = _START[kind or EngineKind.DOCKER]
         raise Local(f"No container engine answers: {fault}", remedy) from None
