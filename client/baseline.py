@@ -9,6 +9,7 @@ from client.starting import Start, baseline_page, companions
 
 _PACKED = Path(__file__).parent / "packed"
 _CHECKOUT = Path(__file__).resolve().parents[1]
+FOMO26 = "fomo26"
 TASKS = ("task1", "task2", "task3", "task4", "task5", "task6")
 _LEFT_OUT = ("__pycache__", "wheels", "run", "data")
 _BUILT = (".tar", ".sif")
@@ -26,7 +27,7 @@ def baseline_files(start: Start) -> Mapping[str, bytes]:
         WrongUsage: the template does not serve the task.
         Local: this installation does not carry it.
     """
-    if start.rules.spec.challenge != "fomo26" or start.name not in TASKS:
+    if start.rules.spec.challenge != FOMO26 or start.name not in TASKS:
         raise WrongUsage(
             "The baseline serves the tasks of FOMO26 alone.", "Leave --from out for a skeleton of this task."
         )

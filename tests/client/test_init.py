@@ -113,6 +113,18 @@ def test_without_a_challenge_a_task_is_one_of_fomo26(cli: Cli, tmp_path: Path) -
     assert "proctor register https://SERVER" in (tmp_path / "mine" / "README.md").read_text()
 
 
+@pytest.mark.parametrize("template", ["skeleton", "baseline"])
+def test_without_a_log_in_fomo26_needs_no_server(cli: Cli, tmp_path: Path, template: str) -> None:
+    words = ("init", tmp_path / "mine", "--task", "task2", "--from", template)
+    done = cli(*words, "--challenge", "fomo26")
+    assert (done.exit_code, "Or leave --challenge out" in done.output) == (5, True), done.output
+    assert cli(*words).exit_code == 0
+    other = cli(
+        "init", tmp_path / "other", "--task", "task2", "--from", template, "--challenge", "skin-lesions"
+    )
+    assert (other.exit_code, "leave --challenge out" in other.output) == (5, False), other.output
+
+
 def test_a_made_challenge_is_sent_nowhere(cli: Cli, tmp_path: Path) -> None:
     cli("init", tmp_path / "mine", "--kind", "number")
     page = (tmp_path / "mine" / "README.md").read_text()
