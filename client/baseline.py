@@ -1,5 +1,6 @@
 """The PyTorch template and FOMO26's challenge file: as the wheel carries them, or as they lie in a checkout."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ FOMO26 = "fomo26"
 TASKS = ("task1", "task2", "task3", "task4", "task5", "task6")
 _LEFT_OUT = ("__pycache__", "wheels", "run", "data")
 _BUILT = (".tar", ".sif")
+_OF_CHECKOUT = re.compile(rb"<!-- checkout -->\n.*?<!-- copy\n(.*?)-->\n", re.DOTALL)
+"""What a page says of a checkout, and what a copy says instead, which no reader of the page in a checkout sees."""
 
 
 def fomo26() -> ChallengeRules:
@@ -22,6 +25,8 @@ def fomo26() -> ChallengeRules:
 
 def baseline_files(start: Start) -> Mapping[str, bytes]:
     """The template as it stands, in `baseline_model/`, and beside it a page, the challenge's file and two cases.
+
+    Of its pages what is said of a checkout is left out.
 
     Raises:
         WrongUsage: the template does not serve the task.
@@ -41,7 +46,10 @@ def baseline_files(start: Start) -> Mapping[str, bytes]:
 def _released(path: Path) -> bytes:
     """A file as it is released: a checkout on Windows may end lines otherwise, which no shell in an image takes."""
     content = path.read_bytes()
-    return content if b"\0" in content else content.replace(b"\r\n", b"\n")
+    if b"\0" in content:
+        return content
+    text = content.replace(b"\r\n", b"\n")
+    return _OF_CHECKOUT.sub(rb"\1", text) if path.suffix == ".md" else text
 
 
 def _found(packed: str, checked_out: str) -> Path:

@@ -125,7 +125,7 @@ def image_on_engine(
     limit: int,
     calls: Collection[Call],
     tell: Callable[[ImageFacts], None] | None = None,
-    waiting: Callable[[str], AbstractContextManager[None]] = nullcontext,
+    waiting: Callable[[str], AbstractContextManager[None]] = lambda what: nullcontext(),
 ) -> Iterator[str]:
     """The image id of a local image's name, or of a file, which is checked and loaded as on the server.
 

@@ -134,6 +134,20 @@ def test_docker_is_asked_for_the_machine_of_challenges_wherever_it_runs(
     assert made.endswith(f"--build-arg CHECKPOINT_SHA256={digest} --tag mine {template}")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "make train DATA=/path/to/data"),
+        (["DATA=none"], "There is no folder {top}/none: DATA begins in {top}"),
+    ],
+)
+def test_a_training_without_data_is_told_what_to_name(words: list[str], said: str, template: Path) -> None:
+    command = ["make", "-C", str(template), "train", "PYTHON=false", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.format(top=template) in done.stderr
+    assert "takes the place" not in done.stdout, "nothing is begun"
+
+
 def test_the_definition_makes_the_same_image_as_the_dockerfile() -> None:
     docker = (HERE / "Dockerfile").read_text()
     definition = sections(filled((HERE / "predict.def").read_text(), {"BASE": build.BASE}))
