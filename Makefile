@@ -134,6 +134,7 @@ $(VENV)/bin/python:
 	scripts/venv $(VENV)
 
 $(LOCKED): requirements.lock | $(VENV)/bin/python
+	@echo "Setting up $(VENV): about $$(grep -c == $(REQUIREMENTS)) packages, a few minutes at the first time"
 	@$(PIP) install --quiet --requirement $(REQUIREMENTS) || $(NO_PACKAGES)
 	@touch $@
 
@@ -142,5 +143,6 @@ $(PROJECT): pyproject.toml $(LOCKED)
 	@touch $@
 
 $(TORCH): $(LOCKED)
+	@echo "Fetching PyTorch $(TORCH_VERSION), which is large"
 	@$(PIP) install --quiet torch==$(TORCH_VERSION) || $(NO_PACKAGES)
 	@touch $@

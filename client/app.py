@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from client.api import Client
-from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, WrongUsage
+from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, Unanswered, WrongUsage
 from client.state import is_time_to_mention, load_log_in
 from client.terminal import is_plain
 from contract.challenges import ChallengeOut
@@ -40,6 +40,8 @@ class _Group(CommandGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except Unanswered:
+            raise _told(self._unanswered(ctx)) from None
         except ClientError as error:
             raise _told(error) from None
         except OSError as error:
@@ -47,12 +49,18 @@ class _Group(CommandGroup):
             raise typer.Exit(Exit.UNREACHABLE) from None
         except typer.Abort as abort:  # a question without an answer: click hides why, but keeps it
             if isinstance(abort.__context__, EOFError):
-                raise _told(
-                    WrongUsage("Nobody is there to answer.", "Give the answers as options.")
-                ) from None
+                raise _told(self._unanswered(ctx)) from None
             raise _told(Interrupted("Interrupted.")) from None
         except KeyboardInterrupt:
             raise _told(Interrupted("Interrupted.")) from None
+
+    def _unanswered(self, ctx: Any) -> Unanswered:
+        """Names the options of the command whose help says that they are asked for."""
+        command = self.commands.get(ctx.invoked_subcommand or "")
+        params: list[Any] = [] if command is None else command.params
+        asked = [one for one in params if "asked for" in (getattr(one, "help", "") or "")]
+        named = [str(one.envvar or one.opts[0]) for one in asked]  # a password shows in lists of processes
+        return Unanswered(named)
 
 
 def _told(error: ClientError) -> typer.Exit:

@@ -1,5 +1,6 @@
 """The PyTorch template and FOMO26's challenge file: as the wheel carries them, or as they lie in a checkout."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from client.starting import Start, baseline_page, companions
 
 _PACKED = Path(__file__).parent / "packed"
 _CHECKOUT = Path(__file__).resolve().parents[1]
+FOMO26 = "fomo26"
 TASKS = ("task1", "task2", "task3", "task4", "task5", "task6")
 _LEFT_OUT = ("__pycache__", "wheels", "run", "data")
 _BUILT = (".tar", ".sif")
+_OF_CHECKOUT = re.compile(rb"<!-- checkout -->\n.*?<!-- copy\n(.*?)-->\n", re.DOTALL)
+"""What a page says of a checkout, and what a copy says instead, which no reader of the page in a checkout sees."""
 
 
 def fomo26() -> ChallengeRules:
@@ -22,11 +26,13 @@ def fomo26() -> ChallengeRules:
 def baseline_files(start: Start) -> Mapping[str, bytes]:
     """The template as it stands, in `baseline_model/`, and beside it a page, the challenge's file and two cases.
 
+    Of its pages what is said of a checkout is left out.
+
     Raises:
         WrongUsage: the template does not serve the task.
         Local: this installation does not carry it.
     """
-    if start.rules.spec.challenge != "fomo26" or start.name not in TASKS:
+    if start.rules.spec.challenge != FOMO26 or start.name not in TASKS:
         raise WrongUsage(
             "The baseline serves the tasks of FOMO26 alone.", "Leave --from out for a skeleton of this task."
         )
@@ -40,7 +46,10 @@ def baseline_files(start: Start) -> Mapping[str, bytes]:
 def _released(path: Path) -> bytes:
     """A file as it is released: a checkout on Windows may end lines otherwise, which no shell in an image takes."""
     content = path.read_bytes()
-    return content if b"\0" in content else content.replace(b"\r\n", b"\n")
+    if b"\0" in content:
+        return content
+    text = content.replace(b"\r\n", b"\n")
+    return _OF_CHECKOUT.sub(rb"\1", text) if path.suffix == ".md" else text
 
 
 def _found(packed: str, checked_out: str) -> Path:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from client.baseline import baseline_files, fomo26
-from client.errors import WrongUsage
+from client.baseline import FOMO26, baseline_files, fomo26
+from client.errors import NotSignedIn, WrongUsage
 from client.folders import require_empty, write_folder
 from client.kinds import KINDS, made_rules
 from client.rules import ChallengeRules, read_rules, require_task
@@ -29,7 +29,7 @@ def begin(
                 "The baseline is for FOMO26's tasks, and answers many cases in one process anyway.",
                 "Leave --kind and --invoke out.",
             )
-        rules = fomo26() if challenge is None else read_rules(challenge)
+        rules = fomo26() if challenge is None else _named(challenge)
         name = task or next(iter(rules.spec.tasks))  # its image serves all of them
         require_task(rules.spec, name)
         write_folder(folder, baseline_files(Start(rules, name, known=True, invoke=True)))
@@ -43,13 +43,23 @@ def _rules(task: str | None, kind: str | None, challenge: str | None) -> Challen
     if kind is not None:
         return made_rules(kind)
     if challenge is not None:
-        return read_rules(challenge)
+        return _named(challenge)
     if task is not None:
         return fomo26()
     raise WrongUsage(
         "What is it for?",
         f"--task of FOMO26 or of a --challenge, or --kind without one: {', '.join(KINDS)}.",
     )
+
+
+def _named(challenge: str) -> ChallengeRules:
+    try:
+        return read_rules(challenge)
+    except NotSignedIn as error:
+        if challenge != FOMO26:
+            raise
+        hint = f"{error.hint} Or leave --challenge out: FOMO26's tasks are known without a server."
+        raise NotSignedIn(error.message, hint) from None
 
 
 def _task(rules: ChallengeRules, task: str | None) -> str:

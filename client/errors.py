@@ -9,10 +9,12 @@
     ├── Unfinished     it did not end in time                                7
     ├── Interrupted    somebody pressed Ctrl-C                             130
     └── WrongUsage     the command cannot mean anything                      2
+        └── Unanswered a question that nobody is there to answer             2
 
 Every one of them is printed as its sentence and a hint, never as a traceback.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from contract.problems import ErrorCode
@@ -116,6 +118,16 @@ class WrongUsage(ClientError):
     """The command cannot mean anything."""
 
     exit_code = Exit.USAGE
+
+
+class Unanswered(WrongUsage):
+    """Something is asked for, and standard input has no answer; `named` are the options and variables that are one."""
+
+    def __init__(self, named: Sequence[str] = ()) -> None:
+        given = f"as {', '.join(named)}, or " if named else ""
+        super().__init__(
+            "Nobody is there to answer.", f"Give the answers {given}as a line each on standard input."
+        )
 
 
 _OF_WHAT_WAS_TYPED = (ErrorCode.WRONG_CODE, ErrorCode.WRONG_CREDENTIALS)

@@ -104,7 +104,7 @@ def scores_table(submission: SubmissionOut) -> RenderableType | None:
     for evaluation in submission.evaluations:
         for board, metrics in evaluation.scores.items():
             for metric, score in metrics.items():
-                table.add_row(board, metric, *_score(score))
+                table.add_row(board, in_line(score.title or metric), *_score(score))
     notes = {
         score.note
         for evaluation in submission.evaluations

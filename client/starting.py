@@ -1,6 +1,6 @@
 """What `proctor init` writes: a program that keeps a task's contract, what builds it, cases, a test and a page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from client.rules import ChallengeRules
 from client.sample_cases import sample_cases
 from contract import run_words, skeleton
 from contract.texts import listed
-from evaluator.spec import Phase, Task
+from evaluator.spec import Limits, Phase, Task
 from evaluator.terminal import in_line
 
 _DOCKERIGNORE = """\
@@ -91,7 +91,6 @@ def _page(start: Start) -> Mapping[str, Any]:
     """What a page of the folder says of the task, by the names of its template."""
     spec, task = start.rules.spec, start.task
     limits = spec.limits_of(start.name)
-    gpus = limits.gpu.count if limits.gpu else 0
     return {
         "title": in_line(task.title),
         "slug": spec.challenge,
@@ -102,15 +101,21 @@ def _page(start: Start) -> Mapping[str, Any]:
         "short": in_line(run_words.short(task.output)),
         "counts": list(map(in_line, run_words.whole(task.output))),
         "seconds": f"{limits.seconds_per_case:g}",
-        "memory": size(limits.memory).replace(".0 ", " "),
-        "cores": f"{limits.cpus:g} core{'s' if limits.cpus != 1 else ''}",
-        "gpu": f", and {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "",
+        "share": listed(_share(limits)),
         "invoke": _about_invoke(limits.invoke) if start.invoke else "",
         "fetch": skeleton.FETCH,
         "try": f"proctor try --task {start.name} --cases cases --challenge challenge.yaml",
         "url": start.rules.url,
         **_sending(start),
     }
+
+
+def _share(limits: Limits) -> Iterator[str]:
+    """What a case is given of a machine."""
+    yield f"{size(limits.memory).replace('.0 ', ' ')} of memory"
+    yield f"{limits.cpus:g} core{'s' if limits.cpus != 1 else ''}"
+    if limits.gpu and limits.gpu.count:
+        yield f"{limits.gpu.count} GPU{'s' if limits.gpu.count > 1 else ''}"
 
 
 def _files_of(entry: Any) -> str:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from client.errors import WrongUsage
+from client.errors import Unanswered, WrongUsage
 from evaluator.terminal import ask
 
 
@@ -16,15 +16,14 @@ def secret(what: str, *, twice: bool = False) -> str:
     """What a person types unseen, or the next line of a pipe.
 
     Raises:
-        WrongUsage: the pipe has no line left, or the second one differs.
+        Unanswered: the pipe has no line left.
+        WrongUsage: the second line differs.
     """
     if sys.stdin.isatty():
         return ask(what, unseen=True, twice=twice)
     given = sys.stdin.readline().rstrip("\r\n")
     if not given:
-        raise WrongUsage(
-            "Nobody is there to answer.", "Give the answers as options, or a line each on standard input."
-        )
+        raise Unanswered
     if twice and sys.stdin.readline().rstrip("\r\n") != given:
         raise WrongUsage("It is asked for twice, and the two lines differ.")
     return given

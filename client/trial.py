@@ -4,7 +4,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,11 @@ def connect(kind: EngineKind | None = None) -> Engine:
     """
     try:
         engine = Engine.connect(kind)
-        engine.ping()
+        try:
+            engine.ping()
+        except EngineFault:
+            engine.close()
+            raise
     except EngineFault as fault:
         remedy = _START[kind or EngineKind.DOCKER]
         raise Local(f"No container engine answers: {fault}", remedy) from None
@@ -121,11 +125,12 @@ def image_on_engine(
     limit: int,
     calls: Collection[Call],
     tell: Callable[[ImageFacts], None] | None = None,
+    waiting: Callable[[str], AbstractContextManager[None]] = lambda what: nullcontext(),
 ) -> Iterator[str]:
     """The image id of a local image's name, or of a file, which is checked and loaded as on the server.
 
-    `calls` are those of the challenge's tasks; `tell` is called with what the check of a file found. What was loaded is
-    removed again.
+    `calls` are those of the challenge's tasks; `tell` is called with what the check of a file found, and `waiting` with
+    what takes long, for as long as it does. What was loaded is removed again.
 
     Raises:
         Local: the engine has no such image, or it is a SIF file and squashfs-tools are missing.
@@ -137,7 +142,8 @@ def image_on_engine(
     with tempfile.TemporaryDirectory(prefix="proctor-") as folder:
         sink = DirectorySink(Path(folder))
         try:
-            facts = check_archive(Path(image), limit=limit, sink=sink, calls=calls)
+            with waiting(f"Checking {Path(image).name}"):
+                facts = check_archive(Path(image), limit=limit, sink=sink, calls=calls)
         except ArchiveInvalid as error:
             raise ArchiveRefused(error.code, error.message) from None
         except ToolMissing as error:
@@ -146,7 +152,8 @@ def image_on_engine(
             tell(facts)
         loaded = not engine.has_image(facts.digest)
         if loaded:
-            _load(engine, facts, sink)
+            with waiting("Loading it into the engine"):
+                _load(engine, facts, sink)
     try:
         yield facts.digest
     finally:

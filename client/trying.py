@@ -1,5 +1,6 @@
 """What `proctor try` does where containers can run: find the cases, run them, and say what became of each."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +11,7 @@ from rich.text import Text
 from client.app import err, out, warn
 from client.cases import LocalCase, find_cases
 from client.errors import Local, WrongUsage
+from client.progress import waiting
 from client.rules import read_rules, require_task
 from client.trial import (
     TrialPlan,
@@ -31,6 +33,9 @@ from sandbox.engines import EngineKind
 from sandbox.faults import EngineFault
 from sandbox.gpu import InstalledGpu, gpus
 from sandbox.jobs import CaseOutcome
+
+_VARIES = re.compile(r"0x[0-9a-f]{6,}|case\d{4}")
+"""What differs between two logs that say the same: addresses of objects, and the name that a case is run under."""
 
 
 def try_on_cases(
@@ -64,7 +69,10 @@ def try_on_cases(
         calls = {task.call for task in spec.tasks.values()}
         used = card if limits.gpu else None
         tell = partial(_tell, spec, running, used)
-        with image_on_engine(running, image, limit=limits.image, calls=calls, tell=tell) as digest:
+        wait = partial(waiting, err)
+        with image_on_engine(
+            running, image, limit=limits.image, calls=calls, tell=tell, waiting=wait
+        ) as digest:
             if not Path(image).is_file():
                 _tell_labels(spec, labels_of(running, digest))
                 _tell_driver(running, used, requires_driver(running, digest))
@@ -140,14 +148,33 @@ def _engine(kind: EngineKind | None) -> Iterator[Engine]:
 def _run(engine: Engine, plan: TrialPlan, cases: list[LocalCase]) -> int:
     """Runs and prints every case; how many are not valid."""
     failed = 0
+    logs = PrintedLogs()
     for case, outcome in try_cases(engine, plan, cases):
-        failed += not outcome.verdict.valid
-        show(case.name, outcome, plan.limits)
+        if outcome.verdict.valid:
+            show(case.name, outcome, plan.limits)
+            continue
+        failed += 1
+        show(case.name, outcome, plan.limits, same_as=logs.first_with(case.name, outcome.log))
     return failed
 
 
-def show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
-    """Prints the verdict of a case, and where it is not valid why, with the container's log."""
+class PrintedLogs:
+    """The logs that were printed, so that none is twice."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, str] = {}
+
+    def first_with(self, case: str, log: str) -> str | None:
+        """The case whose log, printed before, says the same; None where this one is the first, or empty."""
+        first = self._cases.setdefault(_VARIES.sub("", log), case)
+        return None if not log or first == case else first
+
+
+def show(name: str, outcome: CaseOutcome, limits: Limits, *, same_as: str | None = None) -> None:
+    """Prints the verdict of a case, and where it is not valid why, with the container's log.
+
+    same_as: the case whose log was printed and is the same.
+    """
     verdict = outcome.verdict
     colour = "green" if verdict.valid else "red"
     peak = "" if outcome.peak_memory_bytes is None else f"  {outcome.peak_memory_bytes / 2**20:.0f} MiB"
@@ -161,5 +188,8 @@ def show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
         if outcome.detail:
             out.print(f"  {outcome.detail}")
         ending = "" if outcome.exit_code is None else f"exit code {outcome.exit_code}; "
+        if same_as is not None:
+            out.print(Text(f"  {ending}log of the container: the same as of {in_line(same_as)}", style="dim"))
+            return
         out.print(f"  {ending}log of the container:", style="dim")
         out.print(outcome.log or "(empty)", soft_wrap=True)

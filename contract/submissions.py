@@ -38,9 +38,10 @@ class SubmissionIn(BaseModel):
 class ScoreOut(Answer):
     """A metric's value with its interval, or the reason why there is none.
 
-    interval_method: how the interval was made. note: what is to be said of it.
+    title: what the board calls the metric. interval_method: how the interval was made. note: what is to be said of it.
     """
 
+    title: Annotated[str | None, Older(None)]
     value: float | None
     low: float | None
     high: float | None

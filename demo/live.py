@@ -1,5 +1,6 @@
 """The live view: every submission and how far its tasks are."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from rich.table import Table
 from client.events import next_state
 from contract.statuses import EvaluationStatus
 from contract.submissions import EvaluationOut, SubmissionOut
+from contract.texts import listed
 from demo.people import SignedInTeam, TeamEntry
 
 _LOOK_EVERY = 3.0
 _SAY_EVERY = 15.0
+_FEW = 3
 _SIGNS: dict[str, str] = {
     EvaluationStatus.QUEUED: "[dim]queued[/]",
     EvaluationStatus.SCORING: "[cyan]scoring[/]",
@@ -38,7 +41,7 @@ class Running:
 
 def watch(console: Console, running: Sequence[Running]) -> None:
     """Shows the progress until every submission has ended; without a terminal a line now and then."""
-    said = time.monotonic()
+    began = said = time.monotonic()
     with Live(_table(running), console=console, refresh_per_second=4, transient=True) as live:
         while not all(entrant.submission.ended for entrant in running):
             time.sleep(_LOOK_EVERY)
@@ -47,7 +50,8 @@ def watch(console: Console, running: Sequence[Running]) -> None:
             live.update(_table(running))
             if not console.is_terminal and time.monotonic() - said > _SAY_EVERY:
                 said = time.monotonic()
-                console.print(_line(running))
+                under_way = [(entrant.entry.team, entrant.submission) for entrant in running]
+                console.print(line(under_way, said - began), markup=False, soft_wrap=True)
 
 
 def _table(running: Sequence[Running]) -> Table:
@@ -74,9 +78,26 @@ def _cell(evaluation: EvaluationOut) -> str:
     return _SIGNS.get(evaluation.status, f"[red]{evaluation.status}[/]")
 
 
-def _line(running: Sequence[Running]) -> str:
-    evaluations = [evaluation for entrant in running for evaluation in entrant.submission.evaluations]
-    ended = sum(evaluation.ended for evaluation in evaluations)
-    cases = sum(evaluation.cases for evaluation in evaluations)
-    done = sum(evaluation.cases * evaluation.progress // 10 for evaluation in evaluations)
-    return f"  {ended} of {len(evaluations)} evaluations ended, about {done} of {cases} cases run"
+def line(submissions: Sequence[tuple[str, SubmissionOut]], seconds: float) -> str:
+    """How far all are after so many seconds: when they may end, or, once few are left, which are waited for.
+
+    submissions: each with its team. The pace of all says little of the last ones, which are the slowest.
+    """
+    evaluations = [(team, one) for team, submission in submissions for one in submission.evaluations]
+    left = [(team, one) for team, one in evaluations if not one.ended]
+    cases = sum(one.cases for _, one in evaluations)
+    done = sum(one.cases * one.progress // 10 for _, one in evaluations)
+    ended = f"{len(evaluations) - len(left)} of {len(evaluations)} evaluations ended"
+    so_far = f"  {ended}, about {done} of {cases} cases run"
+    if 0 < len(left) <= _FEW:
+        return f"{so_far}; waiting for {listed(f'{team} in {_how_far(one)}' for team, one in left)}"
+    if not 0 < done < cases:
+        return so_far
+    minutes = math.ceil(seconds * (cases - done) / done / 60)
+    return f"{so_far}; about {minutes} min more at this pace"
+
+
+def _how_far(evaluation: EvaluationOut) -> str:
+    if evaluation.status == EvaluationStatus.RUNNING:
+        return f"{evaluation.task} ({evaluation.progress * 10} % of {evaluation.cases} cases)"
+    return f"{evaluation.task} ({evaluation.status})"

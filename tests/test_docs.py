@@ -57,3 +57,13 @@ def test_operations_that_pages_name_are_there(tmp_path: Path) -> None:
 def shape(path: str) -> str:
     """A path below /api/v1 without what its parameters are called."""
     return re.sub(r"\{[^}]*\}", "{}", path.removeprefix("/api/v1"))
+
+
+def test_the_client_is_installed_by_the_same_command_wherever_one_reads_of_it() -> None:
+    pages = ("README.md", "baseline_model/README.md", "docs/run-contract.md", "client/templates/README.md")
+    pages += ("client/templates/baseline.md", "server/templates/public/challenge.html")
+    for page in pages:
+        text = (CHECKOUT / page).read_text().replace('\\"', '"')
+        assert set(re.findall(r"pip install ['\"]?(?:\.|proctor)[\w./-]*(?:\[[\w,]*\])?['\"]?", text)) == {
+            'pip install "./distributions/client[try]"'
+        }, page

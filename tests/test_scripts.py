@@ -110,3 +110,15 @@ def test_scripts_are_valid_shell() -> None:
     ):
         assert run("sh", "-n", f"scripts/{script}").returncode == 0
     assert run("bash", "-n", ".ci/run").returncode == 0
+
+
+def test_setup_says_how_much_it_fetches_before_it_is_silent(tmp_path: Path) -> None:
+    (tmp_path / "requirements.lock").write_text("one==1\ntwo==2\n")
+    (tmp_path / "pyproject.toml").touch()
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    words = ("make", "-f", str(ROOT / "Makefile"), "-C", str(tmp_path), "setup")
+    assert "Setting up .venv: about 2 packages" in run(*words).stdout
+    assert "Setting up" not in run(*words).stdout, "nothing is fetched again"

@@ -14,8 +14,8 @@ import urllib3
 from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
-from docker import APIClient
 from sandbox.engines._answers import OLDEST_API, container_state, load_error, path_stat, spoken
+from sandbox.engines._docker_sockets import api_client
 from sandbox.engines._errors import EngineRefused, EngineSilent, EngineSlow
 from sandbox.engines._protocol import Attached, ContainerState, ListedContainer, PathStat
 
@@ -71,8 +71,8 @@ class DockerEngine:
             said = answered(where, timeout)
             version = spoken(str(said["ApiVersion"]), said.get("MinAPIVersion"))
             return cls(
-                APIClient(**where, version=version, timeout=timeout),
-                APIClient(**where, version=version, timeout=_LOAD_SECONDS),
+                api_client(**where, version=version, timeout=timeout),
+                api_client(**where, version=version, timeout=_LOAD_SECONDS),
                 [str(part.get("Name")) for part in said.get("Components") or ()],
             )
 
@@ -104,10 +104,9 @@ class DockerEngine:
     @asks
     def load(self, archive: BinaryIO) -> str | None:
         """Take an archive; what the engine says where that fails, in the stream of an answer that began well too."""
-        for line in self._slow.load_image(archive, quiet=True):
-            if (problem := load_error(line)) is not None:
-                return problem
-        return None
+        # To the end of the answer: where nobody reads it, its connection is never closed.
+        problems = [load_error(line) for line in self._slow.load_image(archive, quiet=True)]
+        return next((problem for problem in problems if problem is not None), None)
 
     @asks
     def remove_image(self, image: str, *, force: bool = False) -> None:
@@ -226,7 +225,8 @@ class DockerEngine:
         """Whether anybody told the engine to kill it."""
         wanted = {"container": container, "event": "kill"}
         began, ended = self._span(since, until)
-        return any(True for _ in self._api.events(since=began, until=ended, filters=wanted, decode=True))
+        events = list(self._api.events(since=began, until=ended, filters=wanted, decode=True))
+        return bool(events)  # all were read: else the connection would stay open
 
     def _span(self, since: float, until: float) -> tuple[int | str, int | str]:
         """Two times as its events take them."""
@@ -258,6 +258,6 @@ class DockerEngine:
 
 def answered(where: dict[str, Any], timeout: int) -> dict[str, Any]:
     """What the engine there says of its versions, asked in no version."""
-    probe = APIClient(**where, version=OLDEST_API, timeout=timeout)
+    probe = api_client(**where, version=OLDEST_API, timeout=timeout)
     with contextlib.closing(probe):
         return dict(probe.version(api_version=False))

@@ -44,7 +44,7 @@ def _lines(evaluation: EvaluationOut) -> Iterator[str]:
         if said:
             yield f"  {said}"
     for board, scores in evaluation.scores.items():
-        told = ", ".join(f"{metric} {_score(score)}" for metric, score in scores.items())
+        told = ", ".join(f"{score.title or metric} {_score(score)}" for metric, score in scores.items())
         yield f"  {board}: {told}."
 
 

@@ -263,16 +263,16 @@ def _scores(evaluation: Evaluation, phase: Phase) -> dict[str, dict[str, ScoreOu
     found = {(score.board, score.metric): score for score in evaluation.scores}
     return {
         name: {
-            metric: _score(found[name, metric], phase.decimals)
-            for metric in board.metrics
-            if (name, metric) in found
+            key: _score(found[name, key], metric.title or key, phase.decimals)
+            for key, metric in board.metrics.items()
+            if (name, key) in found
         }
         for name, board in evaluation.spec_version.spec.boards_of(evaluation.task).items()
     }
 
 
-def _score(score: Score, decimals: int) -> ScoreOut:
+def _score(score: Score, title: str, decimals: int) -> ScoreOut:
     value, low, high = (
         None if number is None else round(number, decimals) for number in (score.value, score.low, score.high)
     )
-    return ScoreOut.of(score, value=value, low=low, high=high)
+    return ScoreOut.of(score, title=title, value=value, low=low, high=high)

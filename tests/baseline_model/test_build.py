@@ -21,6 +21,7 @@ ENGINE = """#!/bin/sh
 echo "$@" >> {log}
 case "$1" in
     run|exec) echo 3 11 {machine} ;;
+    image) echo 1012345678 ;;
     build) for word; do case "$word" in *.sif) echo {content} > "$word" ;; esac; done; exit {code} ;;
 esac
 """
@@ -57,6 +58,9 @@ def test_a_sif_file_is_built_where_the_definition_stands_and_put_in_place_whole(
     done = built(template, "--sif", "mine.sif", "--base", "site/base:1", "--engine", engine(tmp_path))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "mine.sif").read_text() == "whole\n"
+    assert done.stdout.splitlines() == [
+        "Built mine.sif, 0.0 MB. Next: `proctor try`, with the words that the README says."
+    ]
     asked, made = (tmp_path / "log").read_text().splitlines()
     assert asked.startswith("exec docker://site/base:1 python -c ")
     part = tmp_path / ".mine.sif.part.sif"
@@ -100,6 +104,7 @@ def test_what_cannot_be_built_is_said_in_a_line(what: str, template: Path, tmp_p
     assert done.returncode == 1
     assert said in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+    assert ("Fetching torch" in done.stdout) is (what == "requirements that are none")
     assert "build" not in (tmp_path / "log").read_text() if (tmp_path / "log").exists() else True
 
 
@@ -124,14 +129,30 @@ def test_a_base_for_other_machines_is_refused_before_anything_is_built(
 def test_docker_is_asked_for_the_machine_of_challenges_wherever_it_runs(
     template: Path, tmp_path: Path
 ) -> None:
-    assert built(template, "--tag", "mine", "--engine", engine(tmp_path)).returncode == 0
-    asked, made = (tmp_path / "log").read_text().splitlines()
+    done = built(template, "--tag", "mine", "--engine", engine(tmp_path))
+    assert done.returncode == 0
+    looking, building, ended = done.stdout.splitlines()
+    assert (looking.split()[0], building.split(":")[0]) == ("Looking", "Building mine")
+    assert ended.startswith("Built mine, 1.0 GB. Next: `proctor try`")
+    asked, made, _ = (tmp_path / "log").read_text().splitlines()
     assert asked.startswith("run --rm --network=none --platform=linux/amd64 python:3.11-slim python -c ")
-    assert made.startswith(
-        "build --quiet --network=none --platform=linux/amd64 --build-arg BASE=python:3.11-slim "
-    )
+    assert made.startswith("build --network=none --platform=linux/amd64 --build-arg BASE=python:3.11-slim ")
     digest = hashlib.sha256((template / "checkpoint.pt").read_bytes()).hexdigest()
     assert made.endswith(f"--build-arg CHECKPOINT_SHA256={digest} --tag mine {template}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "make train DATA=/path/to/data"),
+        (["DATA=none"], "There is no folder {top}/none: DATA begins in {top}"),
+    ],
+)
+def test_a_training_without_data_is_told_what_to_name(words: list[str], said: str, template: Path) -> None:
+    command = ["make", "-C", str(template), "train", "PYTHON=false", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.format(top=template) in done.stderr
+    assert "takes the place" not in done.stdout, "nothing is begun"
 
 
 def test_the_definition_makes_the_same_image_as_the_dockerfile() -> None:

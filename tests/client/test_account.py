@@ -198,8 +198,16 @@ def test_every_command_asks_for_a_log_in_first(cli: Cli) -> None:
 
 
 def test_a_question_that_nobody_answers_is_wrong_usage(cli: Cli, server: Server) -> None:
-    done = cli("register", server.url, input="")
-    assert (done.exit_code, "as options" in done.output) == (2, True), done.output
+    said = "Give the answers as --name, --email, PROCTOR_PASSWORD, or as a line each on standard input."
+    for given in ("", "Ada\n", "Ada\nada@example.org\n"):
+        done = cli("register", server.url, input=given)
+        assert (done.exit_code, said in done.output) == (2, True), done.output
+
+
+def test_what_no_option_answers_is_read_from_standard_input(mine: Cli) -> None:
+    done = mine("verify-address", input="")
+    assert done.exit_code == 2, done.output
+    assert "Give the answers as a line each on standard input." in done.output
 
 
 def test_a_server_that_does_not_answer_is_exit_code_6(cli: Cli) -> None:

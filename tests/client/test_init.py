@@ -110,7 +110,21 @@ def test_without_a_challenge_a_task_is_one_of_fomo26(cli: Cli, tmp_path: Path) -
     done = cli("init", tmp_path / "mine", "--task", "task3")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "mine" / "challenge.yaml").read_bytes() == FOMO26.read_bytes()
-    assert "proctor register https://SERVER" in (tmp_path / "mine" / "README.md").read_text()
+    page = (tmp_path / "mine" / "README.md").read_text()
+    assert "proctor register https://SERVER" in page
+    assert "120 s, 64 GiB of memory, 32 cores and 1 GPU." in page
+
+
+@pytest.mark.parametrize("template", ["skeleton", "baseline"])
+def test_without_a_log_in_fomo26_needs_no_server(cli: Cli, tmp_path: Path, template: str) -> None:
+    words = ("init", tmp_path / "mine", "--task", "task2", "--from", template)
+    done = cli(*words, "--challenge", "fomo26")
+    assert (done.exit_code, "Or leave --challenge out" in done.output) == (5, True), done.output
+    assert cli(*words).exit_code == 0
+    other = cli(
+        "init", tmp_path / "other", "--task", "task2", "--from", template, "--challenge", "skin-lesions"
+    )
+    assert (other.exit_code, "leave --challenge out" in other.output) == (5, False), other.output
 
 
 def test_a_made_challenge_is_sent_nowhere(cli: Cli, tmp_path: Path) -> None:
@@ -130,13 +144,28 @@ def test_the_baseline_is_the_template_of_the_repository_to_the_last_byte(
     listed = subprocess.run(
         ["git", "ls-files", "baseline_model"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    for path in listed:
+    for path in set(listed) - {"baseline_model/README.md"}:
         assert (folder / path).read_bytes() == (ROOT / path).read_bytes(), path
     named = task[-1] if task else "task1"
     page = (folder / "README.md").read_text()
     assert f"proctor submit --challenge fomo26 --task {named} " in page
     tops = {path.name for path in folder.iterdir()}
     assert tops == {"README.md", "challenge.yaml", "baseline_model", "cases"}
+
+
+def test_the_page_of_the_baseline_s_copy_says_nothing_of_a_checkout(cli: Cli, tmp_path: Path) -> None:
+    assert cli("init", tmp_path / "mine", "--from", "baseline").exit_code == 0
+    page, copy = ((top / "baseline_model" / "README.md").read_text() for top in (ROOT, tmp_path / "mine"))
+    for words in ("demo.brains", "make train", "checkout", "challenges/", "distributions/", "<!--", "-->"):
+        assert words not in copy, words
+        assert words in page, "else there is nothing to leave out"
+    assert [line for line in page.splitlines() if line.startswith("## ")][1:] == [
+        line for line in copy.splitlines() if line.startswith("## ")
+    ]
+    assert "README.md beside this folder has the commands" in copy
+    parts = set(re.findall(r"baseline_model/[\w.-]+\w", copy))
+    assert parts, "it names files"
+    assert not [path for path in parts if not (tmp_path / "mine" / path).exists()]
 
 
 def test_the_baseline_is_whole_wherever_proctor_lies(

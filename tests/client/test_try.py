@@ -16,6 +16,7 @@ import pytest
 from client.cases import find_cases
 from client.errors import Local
 from client.trial import driver_warning, limits_here
+from client.trying import PrintedLogs
 from demo.images import ensure_base
 from evaluator.spec import Challenge
 from sandbox.engine import Engine
@@ -202,10 +203,22 @@ def test_a_full_output_folder_names_its_own_limit(trial: Any, base: str) -> None
     assert re.search(r"\(limit: [\d.]+ \w+ in [\d,]+ files\)", done.output), done.output
 
 
-def test_a_log_that_asks_for_a_network_is_explained(trial: Any, base: str) -> None:
-    done = trial(build("asks_for_another_machine", base), "--first", "1")
+def test_a_log_that_asks_for_a_network_is_explained_and_printed_once(trial: Any, base: str) -> None:
+    done = trial(build("asks_for_another_machine", base))
     assert "exit_code" in done.output
-    assert "containers have no network" in done.output, done.output
+    assert done.output.count("containers have no network") == 2, done.output
+    assert done.output.count("Traceback") == 1, done.output
+    assert "log of the container: the same as of sub-01/ses-01" in done.output
+    assert "Checking proctor-hostile-asks" in done.output, "what takes long is said"
+
+
+def test_logs_are_the_same_that_differ_in_addresses_and_names_of_runs_alone() -> None:
+    logs, said = PrintedLogs(), "cannot write /output/{}.txt: <Connection object at {}>: {}"
+    assert logs.first_with("sub-01", said.format("case0001", "0x7f12aa34bb50", "no route")) is None
+    assert logs.first_with("sub-02", said.format("case0002", "0x7f99cc34dd10", "no route")) == "sub-01"
+    assert logs.first_with("sub-03", said.format("case0003", "0x7f99cc34dd10", "refused")) is None
+    assert logs.first_with("sub-04", "") is None
+    assert logs.first_with("sub-05", "") is None, "that it is empty is said of each"
 
 
 def test_a_program_that_is_stopped_leaves_what_it_printed(trial: Any, base: str, tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """A real engine, one image that can do everything wrong, and one case to do it on."""
 
-import gc
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,8 +44,6 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "apptainer":
         request.getfixturevalue("standin")
     fails = "" if request.param == "docker" else _fails(request.param)
-    with warnings.catch_warnings(action="ignore"):
-        gc.collect()  # docker-py leaves a refused socket to the collector, which warns about it
     if fails:
         pytest.skip(f"{request.param.capitalize()} was not tried: {fails}")
     engine = Engine.connect(request.param)

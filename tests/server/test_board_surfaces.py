@@ -184,8 +184,9 @@ def test_a_team_and_an_admin_read_of_which_level_the_intervals_of_a_score_are(
     shown = scores_table(SubmissionOut.model_validate(submission))
     assert shown is not None
     Console(file=printed, width=200).print(shown)
-    for words in (f"interval of task1: {SENTENCE}", said, "0.5 – 0.8, logit t"):
+    for words in (f"interval of task1: {SENTENCE}", said, "0.5 – 0.8, logit t", "AUROC"):
         assert words in printed.getvalue()
+    assert "auroc" not in printed.getvalue(), "a metric goes by the name that the board shows"
     listed = command("show", evaluation).output
     for words in ("0.5 to 0.8", "logit t", "90 %", "200", said, "It was scored before."):
         assert words in listed

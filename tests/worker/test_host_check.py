@@ -1,6 +1,5 @@
 """A slot takes work only once its host has passed, and the server is told what failed."""
 
-import gc
 import http.server
 import json
 import threading
@@ -156,7 +155,6 @@ def test_a_runtime_that_the_engine_lacks_makes_a_slot_unfit(
     assert "no runtime absent" in server[0].told[0][1]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_without_an_engine_a_slot_takes_no_work_and_looks_again_soon(
     make_check: Callable[..., HostCheck],
     server: tuple[type[_Server], str],
@@ -167,7 +165,6 @@ def test_without_an_engine_a_slot_takes_no_work_and_looks_again_soon(
     check = make_check()
     assert not check.passes()
     assert server[0].told[-1][1] == "The container engine of this host fails: engine_unavailable."
-    gc.collect()  # docker-py leaves a refused socket to the collector, which warns about it
 
 
 def test_a_server_that_does_not_answer_is_told_later(
