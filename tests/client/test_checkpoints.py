@@ -114,7 +114,7 @@ def local_image(tmp_path: Path) -> Iterator[str]:
     lines = [f"LABEL {label}={value}" for label, value in labels.items()]
     (tmp_path / "w.pt").write_bytes(ONE)
     (tmp_path / "Dockerfile").write_text("\n".join(["FROM scratch", "COPY w.pt /app/w.pt", *lines]))
-    subprocess.run(["docker", "build", "-qt", name, tmp_path], check=True, capture_output=True)
+    subprocess.run(["docker", "build", "-qt", name, tmp_path], check=True, stdout=subprocess.DEVNULL)
     yield name
     subprocess.run(["docker", "rmi", "--force", name], check=True, capture_output=True)
 

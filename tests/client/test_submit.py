@@ -91,9 +91,8 @@ def local_image(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /app/predict.py\n")
     name = f"proctor-client-test:{uuid4().hex}"
     environment = os.environ | {"DOCKER_BUILDKIT": "0"}
-    subprocess.run(
-        ["docker", "build", "-qt", name, tmp_path], check=True, capture_output=True, env=environment
-    )
+    build = ["docker", "build", "-qt", name, tmp_path]
+    subprocess.run(build, check=True, stdout=subprocess.DEVNULL, env=environment)
     yield name
     subprocess.run(["docker", "rmi", "--force", name], check=True, capture_output=True)
 
