@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, save
+from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, save, untrained_masks
 from baseline_model.config import DEFAULT_CONFIG, TrainConfig, read_config
 from baseline_model.course import load_finished
 from baseline_model.data import sequence_of, unlabelled
@@ -25,7 +25,7 @@ from baseline_model.heads import LinearHead
 from baseline_model.network import Trunk
 from baseline_model.prepare import PreparedScan, prepare
 from baseline_model.pretrain import pretrain
-from baseline_model.segmentation import MENINGIOMA, NERVE, segmentation_head
+from baseline_model.segmentation import MENINGIOMA, NERVE, mask_network
 
 MOST_NORMS = 2000  # scans; more would make the norms no better
 NAMES = {1: "infarct", 3: "age", 5: "folding"}
@@ -67,11 +67,11 @@ def run_pretrain(data: Path, run: Path, config: TrainConfig, output: Path) -> No
 
 
 def run_finetune(data: Path, run: Path, config: TrainConfig, output: Path) -> None:
-    """The heads on the trunk, from the labelled cases: `run/heads.pt`, `run/task2.pt` and `run/task4.pt`."""
+    """What answers the tasks, from the labelled cases: `run/heads.pt`, `run/task2.pt` and `run/task4.pt`."""
     trunk = pretrained(run)
     fit_numbers(data, run, config, trunk)
     for masks in (MENINGIOMA, NERVE):
-        segmentation_head(masks, data, trunk, config, run / f"task{masks.number}.pt")
+        mask_network(masks, data, trunk, config, run / f"task{masks.number}.pt")
 
 
 def fit_numbers(data: Path, run: Path, config: TrainConfig, trunk: Trunk) -> None:
@@ -91,7 +91,7 @@ def run_export(data: Path, run: Path, config: TrainConfig, output: Path) -> None
     """The checkpoint from what the other stages left in `run`."""
     linear = _heads(run / "heads.pt")
     infarct, age, folding = (LinearHead(**linear[name]) for name in NAMES.values())
-    meningioma, nerve = MENINGIOMA.untrained(), NERVE.untrained()
+    meningioma, nerve = untrained_masks()
     load_finished(meningioma, run / "task2.pt", "training of task 2")
     load_finished(nerve, run / "task4.pt", "training of task 4")
     norms = Norms(**linear["norms"])
