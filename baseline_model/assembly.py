@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model
+from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, untrained_masks
 from baseline_model.course import load_finished
 from baseline_model.faults import TrainingError
 from baseline_model.finetune import NUMBERS
@@ -14,7 +14,6 @@ from baseline_model.heads import LinearHead
 from baseline_model.inference import predict
 from baseline_model.network import Trunk
 from baseline_model.scans import CannotAnswer, Scan
-from baseline_model.segmentation import MENINGIOMA, NERVE
 
 
 def committed() -> TrainedModel:
@@ -44,8 +43,7 @@ def assembled(
         fitted.heads.get(task) or (LinearHead.empty() if base is None else getattr(base, name))
         for task, name in NAMES.items()
     )
-    meningioma = MENINGIOMA.untrained() if base is None else base.meningioma
-    nerve = NERVE.untrained() if base is None else base.nerve
+    meningioma, nerve = untrained_masks() if base is None else (base.meningioma, base.nerve)
     for task, network in ((2, meningioma), (4, nerve)):
         if task in fitted.tasks:
             load_finished(network, run / f"task{task}.pt", f"training of task {task}")

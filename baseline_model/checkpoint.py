@@ -10,16 +10,17 @@ from torch import Tensor, nn
 from baseline_model.faults import written_whole
 from baseline_model.features import Norms
 from baseline_model.heads import LinearHead
-from baseline_model.network import SegmentationHead, Trunk
+from baseline_model.network import MaskNetwork, Trunk
 
 DEFAULT = Path(__file__).with_name("checkpoint.pt")
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """All that training made. `notes` says in a line per task how its head was chosen and what to expect of it.
+    """All that training made. The networks of masks began with `trunk` and have been trained on.
 
-    left_out: the tasks that no head was trained for; what stands in its place answers nothing.
+    `notes` says in a line per task how its linear head was chosen and what to expect of it.
+    left_out: the tasks that nothing was trained for; what stands in its place answers nothing.
     """
 
     trunk: Trunk
@@ -27,15 +28,15 @@ class TrainedModel:
     infarct: LinearHead
     age: LinearHead
     folding: LinearHead
-    meningioma: SegmentationHead
-    nerve: SegmentationHead
+    meningioma: MaskNetwork
+    nerve: MaskNetwork
     notes: dict[str, str] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
 
 
-def untrained_heads() -> tuple[SegmentationHead, SegmentationHead]:
-    """The segmentation heads of tasks 2 (two sequences, one label) and 4 (one sequence, two labels)."""
-    return SegmentationHead(2, 2), SegmentationHead(1, 3)
+def untrained_masks() -> tuple[MaskNetwork, MaskNetwork]:
+    """The networks of tasks 2 (two sequences, one label) and 4 (one sequence, two labels)."""
+    return MaskNetwork(Trunk(), 2, 2), MaskNetwork(Trunk(), 1, 3)
 
 
 def save(model: TrainedModel, path: Path) -> None:
@@ -78,7 +79,7 @@ def load_model(path: Path = DEFAULT) -> TrainedModel:
 
 
 def _assembled(stored: dict[str, Any]) -> TrainedModel:
-    trunk, (meningioma, nerve) = Trunk(), untrained_heads()
+    trunk, (meningioma, nerve) = Trunk(), untrained_masks()
     for name, module in (("trunk", trunk), ("meningioma", meningioma), ("nerve", nerve)):
         module.load_state_dict({key: value.float() for key, value in stored[name].items()})
         module.eval()

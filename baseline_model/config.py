@@ -28,9 +28,9 @@ class PretrainConfig:
 
 @dataclass(frozen=True)
 class SegmentConfig:
-    """How the segmentation heads are trained."""
+    """How the networks of masks are trained."""
 
-    epochs: int
+    steps: int
     batch: int
     rate: float
     decay: float

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model
 from baseline_model.features import SLAB, parts_of, segmentation_volumes
 from baseline_model.heads import LinearHead
-from baseline_model.network import SegmentationHead, Trunk, stack_features
+from baseline_model.network import MaskNetwork, with_other_side
 from baseline_model.scans import CannotAnswer, CaseFault, Scan
 from baseline_model.volumes import HEAD, Grid, parts_from_grid
 from baseline_model.windows import slid, window_of
@@ -62,9 +62,9 @@ def predict(
         raise CannotAnswer(CaseFault.CHECKPOINT, f"the checkpoint was trained for other tasks than {task}")
     with torch.inference_mode():
         if task == "task2":
-            return segment(model.trunk, model.meningioma, scans, ("flair", "dwi"), HEAD, device)
+            return segment(model.meningioma, scans, ("flair", "dwi"), HEAD, device)
         if task == "task4":
-            return segment(model.trunk, model.nerve, scans, ("t2w",), SLAB, device)
+            return segment(model.nerve, scans, ("t2w",), SLAB, device)
         if task not in ("task1", "task3", "task5", "task6"):
             raise ValueError(f"unknown task: {task}")
         seen = torch.cat(list(parts_of(task, model.trunk, model.norms, scans).values()))
@@ -84,17 +84,16 @@ def _value(head: LinearHead, seen: Tensor) -> Tensor:
 
 
 def segment(
-    trunk: Trunk,
-    head: SegmentationHead,
+    network: MaskNetwork,
     scans: Mapping[str, Scan],
     keys: tuple[str, ...],
     grid: Grid,
     device: torch.device,
 ) -> NDArray[np.uint8]:
-    """Labels in the voxels of the first sequence; the networks run on `device`, all else on the CPU."""
+    """Labels in the voxels of the first sequence; the network runs on `device`, all else on the CPU."""
     volumes, centre = segmentation_volumes(scans, keys, grid)
-    features = stack_features(_placed(trunk, device), [volume.to(device) for volume in volumes])
-    chances = slid(features, window_of(grid.shape), _placed(head, device))
+    seen = with_other_side(torch.stack(volumes)).to(device)
+    chances = slid(seen, window_of(grid.shape), _placed(network, device))
     return onto_scan(chances[1:], grid, centre, scans[keys[0]])
 
 

@@ -97,7 +97,7 @@ class ResidualBlock(nn.Module):
 
 
 class SegmentationHead(nn.Module):
-    """Labels per voxel from the trunk's features and the scans themselves, trained on the few labelled cases."""
+    """Labels per voxel from a trunk's features and the scans themselves."""
 
     def __init__(self, sequences: int, classes: int) -> None:
         super().__init__()
@@ -113,18 +113,30 @@ class SegmentationHead(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits [n, classes, 2x, 2y, 2z] from `stack_features` [n, channels, x, y, z]."""
+        """Logits [n, classes, 2x, 2y, 2z] from the features and folded voxels of every sequence, [n, …, x, y, z]."""
         out = cast("Tensor", self.layers(features))
         return torch.cat([unfold(part) for part in out.chunk(self.classes, dim=1)], dim=1)
 
 
-def stack_features(trunk: Trunk, volumes: list[Tensor]) -> Tensor:
-    """What a segmentation head sees of normalised volumes [x, y, z], one per sequence: [channels, x/2, y/2, z/2].
+class MaskNetwork(nn.Module):
+    """A trunk of its own with a head that labels voxels; both are trained on the labelled cases."""
 
-    Per sequence the trunk's features, the voxels, and how each voxel differs from the opposite side of the head.
-    """
-    parts: list[Tensor] = []
-    for volume in volumes:
-        batch = volume[None, None]
-        parts += [trunk.decode(trunk.encode(batch)), fold(batch), fold(batch - batch.flip(2))]
-    return torch.cat(parts, dim=1)[0]
+    def __init__(self, trunk: Trunk, sequences: int, classes: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = SegmentationHead(sequences, classes)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Logits [n, classes, x, y, z] of windows of `with_other_side`, [n, 2 · sequences, x, y, z].
+
+        Sides are multiples of 8.
+        """
+        n, _, *shape = seen.shape
+        one, other = (half.reshape(-1, 1, *shape) for half in seen.chunk(2, dim=1))
+        parts = torch.cat([self.trunk.decode(self.trunk.encode(one)), fold(one), fold(other)], dim=1)
+        return cast("Tensor", self.head(parts.reshape(n, -1, *parts.shape[2:])))
+
+
+def with_other_side(volumes: Tensor) -> Tensor:
+    """Volumes [sequences, x, y, z] and how each voxel differs from the opposite side: [2 · sequences, x, y, z]."""
+    return torch.cat([volumes, volumes - volumes.flip(1)])

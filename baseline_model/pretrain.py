@@ -111,14 +111,19 @@ def cut(volume: Tensor, source: torch.Generator) -> Tensor:
 
 def augment(volume: Tensor, source: torch.Generator) -> Tensor:
     """The scan as another scanner might have made it: mirrored, shifted, other contrast, more noise."""
-    draw = torch.rand(6, generator=source)
+    draw = torch.rand(4, generator=source)
     if draw[0] < 0.5:
         volume = volume.flip(0)
     shift = [int(part * 5) - 2 for part in draw[1:4]]
-    volume = torch.roll(volume, shift, dims=(0, 1, 2))
-    contrast = 0.85 + 0.3 * float(draw[4])
+    return recoloured(torch.roll(volume, shift, dims=(0, 1, 2)), source)
+
+
+def recoloured(volume: Tensor, source: torch.Generator) -> Tensor:
+    """Normalised voxels of any shape with other contrast and more noise; air stays air."""
+    draw = torch.rand(2, generator=source)
+    contrast = 0.85 + 0.3 * float(draw[0])
     changed = torch.where(volume > AIR, torch.sign(volume) * volume.abs() ** contrast, volume)
-    noise = torch.randn(volume.shape, generator=source) * 0.3 * float(draw[5])
+    noise = torch.randn(volume.shape, generator=source) * 0.3 * float(draw[1])
     return (changed + noise * (volume > AIR)).clamp(-4, 8)
 
 

@@ -1,5 +1,6 @@
-"""The segmentation heads of tasks 2 and 4, trained on features of the frozen trunk."""
+"""The networks of tasks 2 and 4: the pretrained trunk, trained on together with a head on the labelled cases."""
 
+import copy
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
@@ -17,46 +18,47 @@ from baseline_model.course import Batch, Course, follow
 from baseline_model.data import Example, LeftOutScans, UnusableSession, examples, read_mask
 from baseline_model.faults import TrainingError
 from baseline_model.features import SLAB, segmentation_volumes
-from baseline_model.network import SegmentationHead, Trunk, stack_features
-from baseline_model.pretrain import Drawn, StepOrder
+from baseline_model.network import MaskNetwork, Trunk, with_other_side
+from baseline_model.pretrain import Drawn, StepOrder, recoloured
 from baseline_model.volumes import HEAD, Grid, Scan, onto_grid
 from baseline_model.windows import Shape, drawn_place, part, window_of
 
+RESIZED = 0.1
 LABEL_WEIGHT = 5.0  # thin and small structures would else be given up for the background
 
 
 @dataclass(frozen=True)
 class MaskTask:
-    """A task whose answer is a mask: the sequences it sees, on which grid, and how many labels there are."""
+    """A task whose answer is a mask: the sequences it sees, on which grid, and how many labels there are.
+
+    The sides of the grid are multiples of 8 and 24 or more.
+    """
 
     number: int
     keys: tuple[str, ...]
     grid: Grid
     labels: int
 
-    def untrained(self) -> SegmentationHead:
-        """A head for it."""
-        return SegmentationHead(len(self.keys), self.labels + 1)
+    def network(self, trunk: Trunk) -> MaskNetwork:
+        """A network for it that starts with a copy of `trunk`."""
+        return MaskNetwork(copy.deepcopy(trunk), len(self.keys), self.labels + 1)
 
 
 MENINGIOMA = MaskTask(2, ("flair", "dwi"), HEAD, 1)
 NERVE = MaskTask(4, ("t2w",), SLAB, 2)
 
 
-def segmentation_head(
-    task: MaskTask, data: Path, trunk: Trunk, config: TrainConfig, state: Path
-) -> SegmentationHead:
-    """The head of `task` from the labelled cases in `data`, each also mirrored, from where `state` was interrupted.
+def mask_network(task: MaskTask, data: Path, trunk: Trunk, config: TrainConfig, state: Path) -> MaskNetwork:
+    """The network of `task` from the labelled cases in `data`, from where `state` was interrupted.
 
     Raises:
         TrainingError: there are no cases, too many are unusable, or the state is of another training.
     """
-    pairs = labelled_features(task, data, trunk, config)
-    return trained_head(task, pairs, config, state)
+    return trained_network(task, labelled_volumes(task, data, config), trunk, config, state)
 
 
-def labelled_features(task: MaskTask, data: Path, trunk: Trunk, config: TrainConfig) -> list[Batch]:
-    """Features and labels of every usable case and of its mirror image.
+def labelled_volumes(task: MaskTask, data: Path, config: TrainConfig) -> list[Batch]:
+    """Volumes [sequences, x, y, z] and labels [x, y, z] of every usable case.
 
     Raises:
         TrainingError: there are no cases, or too many are unusable.
@@ -65,66 +67,78 @@ def labelled_features(task: MaskTask, data: Path, trunk: Trunk, config: TrainCon
     out = LeftOutScans(len(cases), config.faulty)
     for case in cases:
         try:
-            pairs += _prepared(case, task, trunk.to(config.torch_device()))
+            pairs.append(_prepared(case, task))
         except UnusableSession as fault:
             out.add(fault)
-    trunk.cpu()
     if not pairs:
         raise TrainingError(f"none of the cases of task {task.number} can be used")
     return pairs
 
 
-def trained_head(
-    task: MaskTask, pairs: Sequence[Batch], config: TrainConfig, state: Path
-) -> SegmentationHead:
-    """A head trained on `pairs` of features [channels, …] and labels [x, y, z]."""
+def trained_network(
+    task: MaskTask, pairs: Sequence[Batch], trunk: Trunk, config: TrainConfig, state: Path
+) -> MaskNetwork:
+    """A network that started with `trunk`, trained on `pairs` of `labelled_volumes`.
+
+    All its weights change but those of a trunk that asks for no gradient.
+    """
     chosen = config.segment
-    steps = -(-chosen.epochs * len(pairs) // chosen.batch)
+    windows = LabelledWindows(pairs, window_of(task.grid.shape))
 
     def batches(first: int) -> Iterable[Batch]:
-        order = StepOrder(len(pairs), chosen.batch, range(first, steps), config.seed)
+        order = StepOrder(len(pairs), chosen.batch, range(first, chosen.steps), config.seed)
         pinned = config.torch_device().type == "cuda"
-        return DataLoader(
-            LabelledWindows(pairs, window_of(task.grid.shape)), batch_sampler=order, pin_memory=pinned
-        )
+        return DataLoader(windows, batch_sampler=order, num_workers=config.workers, pin_memory=pinned)
 
     torch.manual_seed(config.seed)
-    head = task.untrained()
+    network = task.network(trunk)
     course = Course(
-        f"task {task.number}", steps, chosen.rate, chosen.decay, chosen.keep_every, config.torch_device(),
-        config.half(), _about(pairs, config),
+        f"task {task.number}", chosen.steps, chosen.rate, chosen.decay, chosen.keep_every, config.torch_device(),
+        config.half(), _about(pairs, trunk, config),
     )  # fmt: skip
-    follow(course, head, batches, _loss, state)
-    return head
+    follow(course, network, batches, _loss, state)
+    return network
 
 
-def _about(pairs: Sequence[Batch], config: TrainConfig) -> str:
-    """What a state has to match: the settings, and features that follow from the trunk and the cases."""
+def _about(pairs: Sequence[Batch], trunk: Trunk, config: TrainConfig) -> str:
+    """What a state has to match: the settings, the cases and the trunk that it started with."""
     digest = hashlib.sha256(repr((config.seed, config.half(), astuple(config.segment))).encode())
-    for pair in pairs:
-        for tensor in pair:
-            digest.update(tensor.numpy().tobytes())
+    for tensors in (*pairs, trunk.state_dict().values()):
+        for tensor in tensors:
+            digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
 class LabelledWindows(Dataset[Batch]):
-    """Windows of features with the labels in them; mostly ones that hold a label."""
+    """Windows of scans with the labels in them, mostly ones that hold a label, as another scanner might show them."""
 
     def __init__(self, pairs: Sequence[Batch], window: Shape) -> None:
         self._pairs, self._window = pairs, window
 
     def __getitem__(self, drawn: Drawn) -> Batch:
-        """A window, at the place that the seed draws, of the pair with this number."""
-        features, labels = self._pairs[drawn[0]]
-        x, y, z = drawn_place(labels, self._window, torch.Generator().manual_seed(drawn[1]))
-        doubled = (2 * self._window[0], 2 * self._window[1], 2 * self._window[2])
-        seen = part(features, (x, y, z), self._window)
-        return seen.float(), part(labels, (2 * x, 2 * y, 2 * z), doubled)
+        """A window of the pair with this number, as the seed draws its place, side, size, contrast and noise."""
+        volumes, labels = self._pairs[drawn[0]]
+        source = torch.Generator().manual_seed(drawn[1])
+        if float(torch.rand((), generator=source)) < 0.5:
+            volumes, labels = volumes.flip(1), labels.flip(0)
+        volumes, labels = resized(volumes.float(), labels, source)
+        seen = with_other_side(recoloured(volumes, source))
+        place = drawn_place(labels, self._window, source)
+        return part(seen, place, self._window), part(labels, place, self._window).long()
 
 
-def _loss(head: nn.Module, batch: Batch) -> Tensor:
-    features, labels = batch
-    return segmentation_loss(head(features).float(), labels)
+def resized(volumes: Tensor, labels: Tensor, source: torch.Generator) -> Batch:
+    """`volumes` [sequences, x, y, z] and `labels` [x, y, z] larger or smaller by up to a RESIZED part."""
+    scale = 1 + RESIZED * (2 * float(torch.rand((), generator=source)) - 1)
+    shape = [round(side * scale) for side in labels.shape]
+    larger = functional.interpolate(volumes[None], shape, mode="trilinear")[0]
+    nearest = functional.interpolate(labels[None, None].float(), shape, mode="nearest-exact")[0, 0]
+    return larger, nearest.to(labels.dtype)
+
+
+def _loss(network: nn.Module, batch: Batch) -> Tensor:
+    seen, labels = batch
+    return segmentation_loss(network(seen).float(), labels)
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -139,18 +153,9 @@ def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return entropy + 1 - (2 * both / (either + 1)).mean()
 
 
-@torch.no_grad()
-def _prepared(case: Example, task: MaskTask, trunk: Trunk) -> list[Batch]:
-    """Features and labels of a case and of its mirror image."""
+def _prepared(case: Example, task: MaskTask) -> Batch:
     volumes, centre = segmentation_volumes(case.scans(task.keys), task.keys, task.grid)
-    labels = grid_labels(read_mask(case.label), task, centre)
-    device = next(trunk.parameters()).device
-    moved = [volume.to(device) for volume in volumes]
-    mirrored = [volume.flip(0) for volume in moved]
-    return [
-        (stack_features(trunk, moved).half().cpu(), labels),
-        (stack_features(trunk, mirrored).half().cpu(), labels.flip(0)),
-    ]
+    return torch.stack(volumes).half(), grid_labels(read_mask(case.label), task, centre).to(torch.int8)
 
 
 def grid_labels(scan: Scan, task: MaskTask, centre: NDArray[np.float64]) -> Tensor:

@@ -27,7 +27,7 @@ from baseline_model.fitted import LABELLED, NAMES, FittedHeads, digest_of
 from baseline_model.network import Trunk
 from baseline_model.prepare import PreparedScan, prepare
 from baseline_model.pretrain import pretrain
-from baseline_model.segmentation import MENINGIOMA, NERVE, segmentation_head
+from baseline_model.segmentation import MENINGIOMA, NERVE, mask_network
 
 MOST_NORMS = 2000  # scans; more would make the norms no better
 Tasks = frozenset[int] | None
@@ -102,7 +102,7 @@ def run_pretrain(data: Path, run: Path, config: TrainConfig, output: Path, tasks
 
 
 def run_finetune(data: Path, run: Path, config: TrainConfig, output: Path, tasks: Tasks) -> None:
-    """The heads on the trunk, from the labelled cases: `run/heads.pt`, `run/task2.pt` and `run/task4.pt`."""
+    """What answers the tasks, from the labelled cases: `run/heads.pt`, `run/task2.pt` and `run/task4.pt`."""
     base = _base(run, tasks)
     trunk, chosen = pretrained(run) if base is None else base.trunk, tasks or frozenset(LABELLED)
     require_labels(data, chosen, config.faulty)
@@ -111,7 +111,7 @@ def run_finetune(data: Path, run: Path, config: TrainConfig, output: Path, tasks
     fit_numbers(data, run, config, trunk, chosen, base)
     for masks in (MENINGIOMA, NERVE):
         if masks.number in chosen:
-            segmentation_head(masks, data, trunk, config, run / f"task{masks.number}.pt")
+            mask_network(masks, data, trunk, config, run / f"task{masks.number}.pt")
 
 
 def _base(run: Path, tasks: Tasks) -> TrainedModel | None:

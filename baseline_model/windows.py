@@ -1,5 +1,6 @@
-"""Windows over volumes: the parts that a segmentation head is trained on, and how their answers are joined again."""
+"""Windows over volumes: the parts that a mask network is trained on, and how its answers are joined again."""
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import product
 
@@ -13,8 +14,9 @@ Place = tuple[int, int, int]
 
 
 def window_of(grid: Shape) -> Shape:
-    """The part of a grid that a head looks at once, in voxels of the features: half of it along each axis."""
-    return grid[0] // 4, grid[1] // 4, grid[2] // 4
+    """The part of a grid that a network looks at once: the least of which two a side cover it, in steps of 8 voxels."""
+    x, y, z = (8 * math.ceil(side / (2 - OVERLAP) / 8) for side in grid)
+    return x, y, z
 
 
 def places(shape: Shape, window: Shape) -> Iterator[Place]:
@@ -34,23 +36,21 @@ def part(volume: Tensor, place: Place, window: Shape) -> Tensor:
     return volume
 
 
-def slid(features: Tensor, window: Shape, head: Callable[[Tensor], Tensor]) -> Tensor:
-    """The chances [classes, 2x, 2y, 2z] that `head` gives in windows over `features` [channels, x, y, z].
+def slid(seen: Tensor, window: Shape, network: Callable[[Tensor], Tensor]) -> Tensor:
+    """The chances [classes, x, y, z] that `network` gives in windows over `seen` [channels, x, y, z].
 
-    `head` makes logits [1, classes, 2·side, …] of [1, channels, side, …]. Where windows overlap, the chances are
-    averaged with weights that fall towards a window's border, on the CPU wherever the features are.
+    `network` makes logits [1, classes, …] of [1, channels, …]. Where windows overlap, the chances are averaged with
+    weights that fall towards a window's border, on the CPU wherever `seen` is.
     """
-    shape = (features.shape[1], features.shape[2], features.shape[3])
+    shape = (seen.shape[1], seen.shape[2], seen.shape[3])
     total: Tensor | None = None
-    weights = torch.zeros([2 * n for n in shape])
+    weights = torch.zeros(shape)
     for place in places(shape, window):
-        chances = head(part(features, place, window)[None]).softmax(dim=1)[0].cpu()
+        chances = network(part(seen, place, window)[None]).softmax(dim=1)[0].cpu()
         weight = _weight(chances.shape[1:])
-        total = torch.zeros(len(chances), *weights.shape) if total is None else total
-        doubled = (2 * place[0], 2 * place[1], 2 * place[2])
-        both = (2 * window[0], 2 * window[1], 2 * window[2])
-        part(total, doubled, both).add_(chances * weight)
-        part(weights, doubled, both).add_(weight)
+        total = torch.zeros(len(chances), *shape) if total is None else total
+        part(total, place, window).add_(chances * weight)
+        part(weights, place, window).add_(weight)
     if total is None:
         raise ValueError("a volume without voxels")
     return total / weights
@@ -66,17 +66,14 @@ def _weight(shape: torch.Size) -> Tensor:
 
 
 def drawn_place(labels: Tensor, window: Shape, source: torch.Generator) -> Place:
-    """Where a training window starts, in feature voxels: two of three times around a labelled voxel, else anywhere.
-
-    `labels` [2x, 2y, 2z] has two voxels a side for each of the features.
-    """
-    shape = [n // 2 for n in labels.shape]
+    """Where a training window over `labels` [x, y, z] starts: two of three times around a labelled voxel."""
+    shape = labels.shape
     middle = [int(torch.randint(n, (), generator=source)) for n in shape]
     if float(torch.rand((), generator=source)) < 2 / 3:
         marked = labels.nonzero()
         if len(marked):
             chosen = marked[int(torch.randint(len(marked), (), generator=source))]
-            middle = [int(one) // 2 for one in chosen]
+            middle = [int(one) for one in chosen]
     starts = [
         min(max(0, centre - side // 2), max(0, n - side))
         for centre, side, n in zip(middle, window, shape, strict=True)

@@ -1,8 +1,9 @@
 """What of the template's masks comes from pretraining: `benchmarks.support.baseline_ablation` for tasks 2 and 4.
 
-`python -m benchmarks.support.baseline_masks --data DATA --run RUN --cases 40 --seed 11 --seed 12 --seed 13`: heads of
-one shape, trained in the same order on the same labelled cases, that see the voxels with features of a pretrained
-trunk, of a random one, or of none; beside logistic regression on the intensities of each voxel. An empty mask gets 0.
+`python -m benchmarks.support.baseline_masks --data DATA --run RUN --cases 40 --seed 11 --seed 12 --seed 13`: networks
+of one shape, trained for as many steps on the same windows of the same labelled cases. The trunk starts pretrained or
+random and is trained on with the head, stays as pretraining left it, or says nothing; beside logistic regression on
+the intensities of each voxel. An empty mask gets 0.
 """
 
 import json
@@ -23,14 +24,14 @@ from baseline_model.config import TrainConfig, read_config
 from baseline_model.data import examples, read_mask
 from baseline_model.features import segmentation_volumes
 from baseline_model.inference import CPU, onto_scan, segment
-from baseline_model.network import DETAIL, Trunk
+from baseline_model.network import DETAIL, MaskNetwork, Trunk
 from baseline_model.segmentation import (
     MENINGIOMA,
     NERVE,
     MaskTask,
     grid_labels,
-    labelled_features,
-    trained_head,
+    labelled_volumes,
+    trained_network,
 )
 from baseline_model.train import pretrained
 from baseline_model.volumes import Scan
@@ -41,7 +42,7 @@ from demo.brains import make_case
 from evaluator.metrics.overlap import dice
 
 TASKS = {"task2": MENINGIOMA, "task4": NERVE}
-ARMS = ("intensities", "voxels alone", "random trunk", "pretrained trunk")
+ARMS = ("intensities", "voxels alone", "frozen trunk", "random trunk", "pretrained trunk")
 SAMPLED = 4000  # voxels of a case that the logistic regression is fitted to
 Segmenter = Callable[[Mapping[str, Scan]], NDArray[Any]]
 
@@ -83,7 +84,7 @@ def main(
 
 
 def _differences(task: str, found: Mapping[str, NDArray[np.float64]]) -> Iterator[ArmDifference]:
-    for other in ("random trunk", "voxels alone"):
+    for other in ("random trunk", "frozen trunk", "voxels alone"):
         if other in found and "pretrained trunk" in found:
             value = case_difference(found["pretrained trunk"], found[other])
             yield ArmDifference(task, "pretrained trunk", other, "mean DSC", value)
@@ -95,20 +96,19 @@ def _made(arm: str, task: MaskTask, data: Path, run: Path, config: TrainConfig) 
     torch.manual_seed(0)
     trunks: dict[str, Callable[[], Trunk]] = {
         "voxels alone": SilentTrunk,
+        "frozen trunk": lambda: pretrained(run).requires_grad_(False),
         "random trunk": Trunk,
         "pretrained trunk": partial(pretrained, run),
     }
-    trunk = trunks[arm]().eval()
     folder = run if arm == "pretrained trunk" else run / arm.replace(" ", "-")
-    pairs = labelled_features(task, data, trunk, config)
-    return partial(
-        _segmented, trunk, trained_head(task, pairs, config, folder / f"task{task.number}.pt"), task
-    )
+    state = folder / f"task{task.number}.pt"
+    made = trained_network(task, labelled_volumes(task, data, config), trunks[arm](), config, state)
+    return partial(_segmented, made, task)
 
 
-def _segmented(trunk: Trunk, head: Any, task: MaskTask, scans: Mapping[str, Scan]) -> NDArray[Any]:
+def _segmented(network: MaskNetwork, task: MaskTask, scans: Mapping[str, Scan]) -> NDArray[Any]:
     with torch.inference_mode():
-        return segment(trunk, head, scans, task.keys, task.grid, CPU)
+        return segment(network, scans, task.keys, task.grid, CPU)
 
 
 def _of_intensities(task: MaskTask, data: Path) -> Segmenter:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from baseline_model import train
-from baseline_model.checkpoint import DEFAULT, load_model, untrained_heads
+from baseline_model.checkpoint import DEFAULT, load_model, untrained_masks
 from baseline_model.config import DEFAULT_CONFIG
 from baseline_model.fitted import LABELLED, digest_of
 from baseline_model.network import Trunk
@@ -26,7 +26,7 @@ Edit = Callable[[dict[str, Any]], object]
 def write_run(run: Path) -> Path:
     """A folder in which every stage has ended: the heads are those of the committed checkpoint."""
     run.mkdir()
-    modules = dict(zip(STATES, (Trunk(), *untrained_heads()), strict=True))
+    modules = dict(zip(STATES, (Trunk(), *untrained_masks()), strict=True))
     for name, module in modules.items():
         torch.save({"module": module.state_dict(), "step": 3, "steps": 3, "about": "this"}, run / name)
     stored = torch.load(DEFAULT, weights_only=True)

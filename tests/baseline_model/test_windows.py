@@ -3,7 +3,6 @@
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from baseline_model.windows import Shape, drawn_place, part, places, slid, window_of
 
@@ -21,27 +20,32 @@ def test_windows_cover_every_voxel_and_stay_inside(shape: Shape) -> None:
 
 def test_one_window_is_enough_for_a_volume_of_its_size() -> None:
     assert list(places((14, 18, 14), (14, 18, 14))) == [(0, 0, 0)]
-    assert window_of((56, 72, 56)) == (14, 18, 14)
 
 
-def test_a_head_that_looks_at_each_voxel_alone_answers_in_windows_as_it_does_at_once() -> None:
-    def head(features: Tensor) -> Tensor:
-        return functional.interpolate(features, scale_factor=2.0, mode="nearest")
+@pytest.mark.parametrize("grid", [(56, 72, 56), (96, 96, 48), (8, 20, 200)])
+def test_two_windows_along_each_axis_cover_a_grid(grid: Shape) -> None:
+    window = window_of(grid)
+    assert all(side % 8 == 0 for side in window)
+    assert len(list(places(grid, window))) <= 8
 
-    features = torch.randn(3, 11, 20, 9, generator=torch.Generator().manual_seed(0))
-    at_once = head(features[None]).softmax(dim=1)[0]
 
-    assert torch.allclose(slid(features, (5, 8, 4), head), at_once, atol=1e-6)
+def test_a_network_that_looks_at_each_voxel_alone_answers_in_windows_as_it_does_at_once() -> None:
+    def network(seen: Tensor) -> Tensor:
+        return seen**2
+
+    seen = torch.randn(3, 11, 20, 9, generator=torch.Generator().manual_seed(0))
+    at_once = network(seen[None]).softmax(dim=1)[0]
+
+    assert torch.allclose(slid(seen, (5, 8, 4), network), at_once, atol=1e-6)
 
 
 def test_training_windows_mostly_hold_a_label() -> None:
     labels = torch.zeros(56, 72, 56, dtype=torch.int64)
     labels[50, 70, 3] = 1
-    window = (14, 18, 14)
+    window = (28, 36, 28)
     held = 0
     for seed in range(60):
-        x, y, z = drawn_place(labels, window, torch.Generator().manual_seed(seed))
-        inside = part(labels, (2 * x, 2 * y, 2 * z), (28, 36, 28))
-        assert inside.shape == (28, 36, 28)
+        inside = part(labels, drawn_place(labels, window, torch.Generator().manual_seed(seed)), window)
+        assert inside.shape == window
         held += int(inside.any())
     assert 30 <= held < 60
