@@ -16,6 +16,7 @@ from baseline_model.network import MaskNetwork, Trunk, with_other_side
 from baseline_model.pretrain import StepOrder
 from baseline_model.segmentation import LabelledWindows, MaskTask, resized, trained_network
 from baseline_model.volumes import Grid
+from tests.baseline_model.interrupting import interrupted_at_the_second_state
 
 TASK = MaskTask(4, ("t2w",), Grid((32, 32, 24), 1.0), 2)
 
@@ -49,19 +50,8 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> list[bool]:
 def test_a_training_of_masks_goes_on_to_the_same_network(tmp_path: Path) -> None:
     whole = trained_network(TASK, pairs(), trunk(), short(), tmp_path / "whole.pt")
 
-    kept: list[Path] = []
-    original = Path.replace
-
-    def interrupted(path: Path, target: Path) -> Path:
-        kept.append(path)
-        if len(kept) == 2:
-            raise OSError(5, "Input/output error")
-        return original(path, target)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "replace", interrupted)
-        with pytest.raises(TrainingError, match="Input/output error"):
-            trained_network(TASK, pairs(), trunk(), short(), tmp_path / "state.pt")
+    with interrupted_at_the_second_state():
+        trained_network(TASK, pairs(), trunk(), short(), tmp_path / "state.pt")
     assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 1
     resumed = trained_network(TASK, pairs(), trunk(), short(), tmp_path / "state.pt")
 

@@ -18,6 +18,7 @@ from baseline_model.pretrain import HiddenCubes, StepOrder, cut, pretrain
 from baseline_model.volumes import HEAD
 from benchmarks.support.baseline_quality import scans_of
 from demo.brains import make_case, write_dataset, write_pretraining
+from tests.baseline_model.interrupting import interrupted_at_the_second_state
 
 
 def _views(folder: Path) -> list[Path]:
@@ -65,19 +66,8 @@ def test_pretraining_goes_on_to_the_same_trunk(tmp_path: Path) -> None:
     views = _views(tmp_path)
     whole = pretrain(views, short, tmp_path / "whole.pt")
 
-    kept: list[bytes] = []
-    original = Path.replace
-
-    def interrupted(path: Path, target: Path) -> Path:
-        kept.append(b"")
-        if len(kept) == 2:
-            raise OSError(5, "Input/output error")
-        return original(path, target)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "replace", interrupted)
-        with pytest.raises(TrainingError, match="Input/output error"):
-            pretrain(views, short, tmp_path / "state.pt")
+    with interrupted_at_the_second_state():
+        pretrain(views, short, tmp_path / "state.pt")
     assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 1
     resumed = pretrain(views, short, tmp_path / "state.pt")
 
